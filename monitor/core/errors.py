@@ -1,0 +1,117 @@
+"""Every error that driftloop raises on purpose.
+
+DriftloopError
+├── UsageError                 the command line asks for something impossible (exit 2)
+├── ConfigError                the config file is wrong
+│   └── SecretError            a secret that the config names is not there
+├── PluginError                a plug-in is unknown, or does not load
+├── SourceError                the data cannot be read
+│   ├── SourceNotFoundError    no file or table there
+│   ├── UnreadableSourceError  it is there, but it is not what it claims to be
+│   ├── EmptySourceError       not one row in it
+│   ├── DuplicateColumnError   two columns with one name
+│   └── ColumnNotFoundError    a column that the config names is missing
+├── ReferenceDataError         the reference cannot serve (too few rows, no windows)
+├── ProfileError               stored profiles that do not fit together
+├── StoreError                 the database is missing, old or locked
+│   └── LeaseLostError         another worker holds this window now
+├── DeliveryError              an alert was not delivered
+└── LabelingError              the annotation tool refused
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class DriftloopError(Exception):
+    """Base of all errors with a message for the user; `str()` is that message."""
+
+    exit_code = 1
+
+
+class UsageError(DriftloopError):
+    """The command line asks for something impossible."""
+
+    exit_code = 2
+
+
+class ConfigError(DriftloopError):
+    """The config is wrong: names the key, the value and the mend."""
+
+
+class SecretError(ConfigError):
+    """An environment variable or a secret file named in the config is not there."""
+
+
+class PluginError(DriftloopError):
+    """A plug-in is unknown or does not load."""
+
+
+class SourceError(DriftloopError):
+    """The data cannot be read."""
+
+
+class SourceNotFoundError(SourceError):
+    """No file, folder, table or URL at the place that was named."""
+
+
+class UnreadableSourceError(SourceError):
+    """It is there, but it is not what its name claims."""
+
+
+class EmptySourceError(SourceError):
+    """Not one row in it."""
+
+
+class DuplicateColumnError(SourceError):
+    """Two columns carry one name."""
+
+    def __init__(self, columns: Sequence[str], source: str) -> None:
+        self.columns, self.source = tuple(columns), source
+        names = ", ".join(repr(name) for name in self.columns)
+        super().__init__(
+            f"Two columns of {source} carry one name: {names}.\n"
+            "Rename one of them where the data is written."
+        )
+
+
+class ColumnNotFoundError(SourceError):
+    """A column that the config names is missing from the source."""
+
+    def __init__(self, column: str, source: str, available: Sequence[str], key: str = "") -> None:
+        self.column, self.source, self.available = column, source, tuple(available)
+        named = f" (named as {key!r})" if key else ""
+        super().__init__(
+            f"Column {column!r}{named} is not in {source}.\n"
+            f"Columns there: {', '.join(self.available)}.\n"
+            "Correct the name where the roles of the columns are given."
+        )
+
+
+class ReferenceDataError(DriftloopError):
+    """The reference cannot serve: no rows, or none with a time in its range."""
+
+
+class ProfileError(DriftloopError):
+    """Stored profiles that do not fit together, or bytes that are not a profile."""
+
+
+class StoreError(DriftloopError):
+    """The database is missing, too old, too new or locked."""
+
+
+class LeaseLostError(StoreError):
+    """Another worker holds this window now; what this one did is rolled back."""
+
+
+class DeliveryError(DriftloopError):
+    """An alert was not delivered; `permanent` means that trying again is useless."""
+
+    def __init__(self, message: str, *, permanent: bool = False) -> None:
+        self.permanent = permanent
+        super().__init__(message)
+
+
+class LabelingError(DriftloopError):
+    """The annotation tool refused, or an export cannot be written."""

@@ -1,0 +1,1 @@
+"""Findings over time become alarms: how sure, and at how many false mails a year."""
