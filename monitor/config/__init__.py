@@ -1,0 +1,1 @@
+"""config.toml becomes models; each plug-in brings its own Options."""

@@ -1,0 +1,76 @@
+"""Plug-ins: one file named as the config names it, or an entry point of another package.
+
+`load("sources", "files")` imports `monitor.sources.files` and returns its `plugin`. Other
+packages offer theirs in the entry-point group `driftloop.<room>`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.metadata
+import pkgutil
+from typing import Any
+
+from monitor.core.errors import PluginError
+
+ROOMS = ("sources", "engines", "checks", "alerts", "labeling")
+
+
+def _module_name(name: str) -> str:
+    return name.replace("-", "_").replace(".", "_")
+
+
+def _entry_points(room: str) -> dict[str, importlib.metadata.EntryPoint]:
+    found = importlib.metadata.entry_points(group=f"driftloop.{room}")
+    return {point.name: point for point in found}
+
+
+def names(room: str) -> list[str]:
+    """Names of all plug-ins of a room, built in and installed, sorted."""
+    package = importlib.import_module(f"monitor.{room}")
+    built_in = [
+        module.name
+        for module in pkgutil.iter_modules(package.__path__)
+        if not module.ispkg and _is_plugin(room, module.name)
+    ]
+    return sorted({*built_in, *_entry_points(room)})
+
+
+def _is_plugin(room: str, module: str) -> bool:
+    return hasattr(importlib.import_module(f"monitor.{room}.{module}"), "plugin")
+
+
+def load(room: str, name: str) -> Any:
+    """The plug-in class of that name.
+
+    Raises
+    ------
+    PluginError
+        No such plug-in (the message names the nearest one), or it does not import.
+    """
+    points = _entry_points(room)
+    try:
+        if name in points:
+            return points[name].load()
+        module = importlib.import_module(f"monitor.{room}.{_module_name(name)}")
+    except ModuleNotFoundError as error:
+        if error.name and error.name.startswith(f"monitor.{room}."):
+            raise PluginError(_unknown(room, name)) from None
+        raise PluginError(_broken(room, name, error)) from error
+    except ImportError as error:
+        raise PluginError(_broken(room, name, error)) from error
+    if not hasattr(module, "plugin"):
+        raise PluginError(_unknown(room, name))
+    return module.plugin
+
+
+def _unknown(room: str, name: str) -> str:
+    known = names(room)
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"There is no plug-in {name!r} in {room}.{hint} Known: {', '.join(known)}."
+
+
+def _broken(room: str, name: str, error: ImportError) -> str:
+    return f"Plug-in {name!r} of {room} does not load: {error}. Install what it needs."

@@ -1,0 +1,101 @@
+"""What plug-ins implement. Read this first, then `pipeline.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import pyarrow as pa
+import pydantic
+
+from monitor.core.window import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something a source or engine saw that is no error: it becomes a `quality.schema` finding."""
+
+    kind: str  #: "type_differs", "column_missing_in_file", "unparsable_rows", "time_without_zone" …
+    message: str  #: one sentence for a person
+    column: str | None = None
+    count: int = 0
+
+
+@dataclass(slots=True)
+class Reading:
+    """One pass over the rows of one window."""
+
+    schema: pa.Schema
+    batches: Iterator[pa.RecordBatch]  #: read once; every batch has `schema`
+    notes: list[Note] = field(default_factory=list)  #: complete when `batches` is exhausted
+    rows_hint: int | None = None  #: rows to come, when known without reading
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Where rows come from. One file in `sources/`, named as the config names it.
+
+    `plugin = TheClass`; built as `TheClass(options, base)` with `options` an instance of its
+    `Options` and `base` the folder that relative paths start from.
+    """
+
+    Options: type[pydantic.BaseModel]
+
+    def describe(self) -> str:
+        """What a person calls it, for messages: "files data/*.parquet"."""
+        ...
+
+    def schema(self) -> pa.Schema:
+        """Columns and types, the union over all parts. Raises `SourceError`."""
+        ...
+
+    def sample(
+        self, rows: int, *, window: Window | None = None, timestamp: str | None = None
+    ) -> pa.Table:
+        """About `rows` rows spread over the whole (not only its head), cheaply."""
+        ...
+
+    def open(
+        self,
+        window: Window | None = None,
+        *,
+        timestamp: str | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> Reading:
+        """The rows with `window.start <= timestamp < window.end` (all, without a window).
+
+        Rows whose timestamp is null are passed on to no window; they are counted in a note.
+        """
+        ...
+
+    def extent(self, timestamp: str) -> tuple[Window | None, int]:
+        """The stretch of time that the data covers, and its rows, without a full read."""
+        ...
+
+
+class AlertChannel(Protocol):
+    """Where alerts go. One file in `alerts/`, named as the config names it."""
+
+    Options: type[pydantic.BaseModel]
+
+    def send(self, message: Message) -> None:
+        """Deliver once, or raise `DeliveryError`; retrying is the caller's work."""
+        ...
+
+    def check(self) -> str:
+        """Open and close without sending; returns what was found, raises `DeliveryError`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One mail (or push) about one event."""
+
+    message_id: str  #: stable for the event, "<…@driftloop>"; the dedup key
+    subject: str
+    text: str
+    html: str
+    in_reply_to: str | None = None  #: the message that opened the same alarm
+    recipients: tuple[str, ...] = ()  #: overrides those of the channel
+    attachments: tuple[tuple[str, str, bytes], ...] = ()  #: (file name, media type, content)

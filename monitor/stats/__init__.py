@@ -1,0 +1,1 @@
+"""Numbers in, numbers out; a statistic never decides."""

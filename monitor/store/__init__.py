@@ -1,0 +1,1 @@
+"""The one database: references, ledger, findings, alarms, queue, outbox."""

@@ -1,0 +1,1 @@
+"""Pages and mails, drawn from stored runs; nothing is computed here."""
