@@ -1,0 +1,71 @@
+# make demo · make test · make check · make bench: each sets up what it needs in .venv.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null)
+DEMO ?= driftloop-demo
+# One thread for each BLAS: the tests and the kernel bring their own threads.
+export OMP_NUM_THREADS ?= 1
+export DO_NOT_TRACK := 1
+
+.PHONY: help demo test check bench format lock clean
+help:
+	@echo "make demo    run driftloop on real data; prints what to open"
+	@echo "make test    run the whole test suite"
+	@echo "make check   ruff, mypy, import-linter"
+	@echo "make bench   the benchmarks (minutes)"
+	@echo "make lock    resolve the dependencies anew (needs uv)"
+
+$(VENV)/bin/python:
+ifneq ($(UV),)
+	$(UV) venv --quiet --python ">=3.11" $(VENV)
+else
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "driftloop needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Set PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+endif
+
+# $(call install,LOCK): the locked distributions by hash, then driftloop itself, editable.
+ifneq ($(UV),)
+install = $(UV) pip install --quiet --python $(BIN)/python --require-hashes -r $(1) && \
+	  $(UV) pip install --quiet --python $(BIN)/python --no-deps -e .
+else
+install = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1) && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+endif
+
+$(VENV)/.run: requirements.lock pyproject.toml | $(VENV)/bin/python
+	$(call install,requirements.lock)
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
+	$(call install,requirements-dev.lock)
+	@touch $@ $(VENV)/.run
+
+demo: $(VENV)/.run
+	$(BIN)/driftloop demo $(DEMO)
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -q -n auto $(TESTS)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m bench.first
+	$(BIN)/python -m bench.alarms --quick
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock:
+	$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url pyproject.toml -o requirements.lock
+	$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) driftloop-demo build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
