@@ -1,0 +1,52 @@
+"""What the commands share: options, the one JSON document, words on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="One JSON document on standard output, nothing else."
+)
+fail_on_alarm_option = click.option(
+    "--fail-on-alarm", is_flag=True, help="Exit with 3 when an alarm is open."
+)
+
+
+def config_option(function: Function) -> Function:
+    """`-c/--config` after the command too; wins over the one before it."""
+    return click.option(
+        "-c", "--config", "config_path", metavar="FILE", help="The config of this installation."
+    )(function)
+
+
+def config_path_of(context: click.Context, given: str | None) -> Path:
+    """The config that was named: after the command, before it, or by DRIFTLOOP_CONFIG."""
+    root: dict[str, str] = context.find_root().obj or {}
+    return Path(given or root.get("config", "config.toml"))
+
+
+def print_json(document: Any) -> None:
+    """One document, keys in the order of the contract; no NaN, which is not JSON."""
+    json.dump(document, sys.stdout, ensure_ascii=False, allow_nan=False, default=str)
+    sys.stdout.write("\n")
+
+
+def say(text: str) -> None:
+    """Words for a person, on standard error."""
+    click.echo(text, err=True)
+
+
+def alarm_exit(documents: list[dict[str, Any]], *, fail_on_alarm: bool) -> int:
+    """3 when asked for and an alarm is open in the newest of the documents."""
+    if not fail_on_alarm or not documents:
+        return 0
+    alarms = documents[-1]["alarms"]
+    return 3 if any(alarm["state"] != "closed" for alarm in alarms) else 0

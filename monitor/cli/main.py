@@ -1,0 +1,102 @@
+"""`driftloop`: the entry point. Commands are imported only when they are called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from monitor import __version__
+from monitor.core.errors import DriftloopError
+
+#: command -> (module in this folder, one line for `--help`); the module's `command` is the command.
+COMMANDS = {
+    "demo": ("demo", "Run driftloop on real bundled data and say what to open."),
+    "compare": ("compare", "Compare two files, folders or URLs; no config needed."),
+    "init": ("init", "Look at the data and write a commented config."),
+    "check": ("check", "Validate the config; open every source and channel."),
+    "run": ("run", "Run one window of a monitor now."),
+    "backfill": ("backfill", "Run all windows between two times, oldest first."),
+    "serve": ("serve", "Run every monitor on its schedule, with the web page."),
+    "worker": ("worker", "Add one more worker on the same store."),
+    "report": ("report", "Draw a stored run again, without the data."),
+    "queue": ("queue", "The relabel queue: list, export, similar …"),
+    "reference": ("reference", "Versions of the reference: list, promote, rollback."),
+    "evidence": ("evidence", "Replay stored windows under another budget."),
+    "db": ("db", "The database: upgrade."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are modules, loaded by name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names, in the order in which a newcomer needs them."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of one command."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"monitor.cli.{COMMANDS[cmd_name][0]}_command")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in `--help`, without importing any of them."""
+        rows = [(name, COMMANDS[name][1]) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="driftloop")
+@click.option(
+    "-c",
+    "--config",
+    "config_path",
+    envvar="DRIFTLOOP_CONFIG",
+    default="config.toml",
+    show_default=True,
+    metavar="FILE",
+    help="The config; also DRIFTLOOP_CONFIG.",
+)
+@click.pass_context
+def cli(ctx: click.Context, config_path: str) -> None:
+    """Tell a team only when something really changed in a model's data."""
+    ctx.obj = {"config": config_path}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code (0 fine, 1 error, 2 usage, 3 alarm)."""
+    try:
+        result = cli.main(args=arguments, prog_name="driftloop", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.exceptions.Abort:
+        click.echo("stopped", err=True)
+        return 130
+    except DriftloopError as error:
+        click.echo(f"error: {error}", err=True)
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has gone; that is no error, and Python must not complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if os.environ.get("DRIFTLOOP_DEBUG"):
+            raise
+        kind = type(error).__name__
+        click.echo(
+            f"error: driftloop failed in a way that it should not: {kind}: {error}\n"
+            "Please report it, with the traceback that DRIFTLOOP_DEBUG=1 shows.",
+            err=True,
+        )
+        return 1
+    return result if isinstance(result, int) else 0
