@@ -1,0 +1,60 @@
+"""Does a column's change deserve a mail? Evidence, budget and gate together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.evidence.assessment import assess, calm, drifted
+from monitor.evidence.reference import Reference
+from monitor.evidence.sight import sight
+from monitor.evidence.types import Budget, Observation, Verdict
+from monitor.evidence.verdicts import build
+
+
+def judge(
+    reference: Reference,
+    recent: Sequence[Observation],
+    *,
+    position: int,
+    budget: Budget,
+    shares: Mapping[str, float] | None = None,
+    calendar: npt.NDArray[np.float64] | None = None,
+) -> dict[str, Verdict]:
+    """A verdict on each series and scalar that the newest window names.
+
+    Parameters
+    ----------
+    recent : the newest `max(budget.scales)` windows, oldest first; fewer at the start.
+    position : running number of the newest window; longer scales are looked at only where
+        `position` is a multiple of half their length.
+    shares : see `column_shares`.
+    calendar : shape (len(recent), k), what `Reference.learn` was told of its windows; if left
+        out, the windows are taken as average ones.
+
+    Returns
+    -------
+    Verdicts by name. Series that the newest window does not name have none: they keep their state.
+
+    Raises
+    ------
+    ValueError
+        If `recent` is empty.
+    """
+    if not recent:
+        msg = "there is no window to judge"
+        raise ValueError(msg)
+    found = assess(
+        reference, recent, position=position, budget=budget, shares=shares, calendar=calendar
+    )
+    return build(
+        reference,
+        recent[-1],
+        found,
+        drifted=drifted(reference, found),
+        calm=calm(reference, found),
+        sights=sight(reference, found.merged, found.threshold),
+        budget=budget,
+    )

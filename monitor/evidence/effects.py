@@ -1,0 +1,120 @@
+"""How large a change is, in the units of the gate, and whether it is large enough to matter."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from monitor.evidence.contrasts import (
+    BIN,
+    LEVEL,
+    LOCATION,
+    MISSING,
+    ROOT2,
+    SCALAR,
+    SCALE,
+    SKEWNESS,
+    floored,
+)
+from monitor.evidence.reference import Reference
+from monitor.evidence.types import FloatArray
+
+SIDES = {"rise": 1.0, "fall": -1.0, "both": 0.0}
+
+
+def totals(reference: Reference) -> tuple[FloatArray, FloatArray]:
+    """Judged hits and rows of the whole reference; 0 where a contrast is no share.
+
+    Both have shape (n_contrasts,).
+    """
+    table, layout = reference.contrasts, reference.layout
+    rows = np.zeros(len(table.kind))
+    some = table.kind != SCALAR
+    values = layout.rows
+    every = values + layout.missing
+    column = table.column[some]
+    rows[some] = np.where(table.kind[some] == MISSING, every[column], values[column])
+    hits: FloatArray = np.rint(np.where(table.is_share, np.nan_to_num(table.share) * rows, 0.0))
+    return hits, rows
+
+
+def sides(reference: Reference) -> FloatArray:
+    """The sign a contrast must have to count: 1, -1, or 0 for both; shape (n_contrasts,)."""
+    table = reference.contrasts
+    wanted = [SIDES[one.alarm_on] for one in reference.judged]
+    side = np.array(wanted, dtype=np.float64)[table.column]
+    directed = np.isin(table.kind, (LOCATION, LEVEL, SCALAR))
+    result: FloatArray = np.where(directed, np.where(table.complement, -side, side), 0.0)
+    return result
+
+
+def unit(reference: Reference) -> FloatArray:
+    """Standard deviation of one row's term in a share; 1 where a contrast is no share."""
+    share = floored(np.nan_to_num(reference.contrasts.share), totals(reference)[1])
+    result: FloatArray = np.where(reference.contrasts.is_share, np.sqrt(share * (1 - share)), 1.0)
+    return result
+
+
+def expected_share(reference: Reference, expected: FloatArray) -> FloatArray:
+    """Judged share where the contrast is expected to be `expected` (a calendar's word)."""
+    table = reference.contrasts
+    share = np.nan_to_num(table.share)
+    if reference.coefficients.shape[1] == 1:
+        return np.broadcast_to(share, expected.shape)
+    root = unit(reference)
+    inside = np.clip(share, 1e-9, 1 - 1e-9)
+    odds = np.log(inside / (1 - inside)) + expected / root
+    moved = np.where(table.logit, 1 / (1 + np.exp(-odds)), share + expected * root)
+    result: FloatArray = np.clip(moved, 0.0, 1.0)
+    return result
+
+
+def sd_ratio(scale: FloatArray) -> FloatArray:
+    """Ratio of standard deviations that a scale contrast stands for."""
+    rise = np.exp(np.maximum(scale, 0.0) / ROOT2)
+    fall = np.sqrt(np.maximum(1 + ROOT2 * np.minimum(scale, 0.0), 1e-4))
+    result: FloatArray = np.where(scale > 0, rise, fall)
+    return result
+
+
+def effects(
+    reference: Reference, excess: FloatArray, shares: FloatArray, expected: FloatArray
+) -> FloatArray:
+    """Signed effects in the units of the gate, shape (n_scales, n_contrasts).
+
+    Parameters
+    ----------
+    excess : value minus what the reference leads to expect, standardised
+    shares, expected : judged shares now, and expected
+    """
+    table = reference.contrasts
+    difference = np.where(table.complement, expected - shares, shares - expected)
+    moved = np.where(table.kind == SCALE, sd_ratio(excess) - 1, excess)
+    result: FloatArray = np.where(table.is_share, difference, moved)
+    return result
+
+
+def gates(reference: Reference) -> FloatArray:
+    """The smallest |effect| that matters, shape (n_contrasts,)."""
+    table = reference.contrasts
+    series = reference.layout.series
+    result = np.zeros(len(table.kind))
+    fixed = {
+        LOCATION: "location",
+        SCALE: "scale",
+        SKEWNESS: "skewness",
+        BIN: "bin",
+        MISSING: "missing",
+    }
+    for kind, name in fixed.items():
+        values = np.array([getattr(one.gate, name) for one in series], dtype=np.float64)
+        of = table.kind == kind
+        result[of] = values[table.column[of]]
+    level = table.kind == LEVEL
+    least = np.array([one.gate.level for one in series], dtype=np.float64)
+    relative = np.array([one.gate.level_relative for one in series], dtype=np.float64)
+    column = table.column[level]
+    result[level] = np.maximum(least[column], relative[column] * table.share[level])
+    scalar = table.kind == SCALAR
+    own = np.array([one.gate for one in reference.scalars], dtype=np.float64)
+    result[scalar] = own[table.column[scalar] - len(series)]
+    return result

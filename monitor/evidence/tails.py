@@ -1,0 +1,74 @@
+"""Tail probabilities where nothing is normal by itself: thresholds lie at 1e-5 to 1e-8."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import betainc, gammaincc, ndtr
+
+from monitor.evidence.types import FloatArray
+
+#: Skewness of the mean below which a Pearson III tail is the normal one.
+NO_SKEWNESS = 1e-3
+
+
+def normal_mixture(value: FloatArray, variance: FloatArray, weights: FloatArray) -> FloatArray:
+    """One-sided P(a mean at least as far out as `value`, on its own side), averaged over cells.
+
+    Parameters
+    ----------
+    value : array, shape (n,)
+    variance, weights : arrays, shape (n, n_cells)
+        Predictive variance in each cell, and the cells' weights (rows add up to 1).
+    """
+    scaled = np.abs(value)[:, None] / np.sqrt(variance)
+    result: FloatArray = np.einsum("ng,ng->n", weights, ndtr(-scaled))
+    return result
+
+
+def conditional_binomial(
+    hits: FloatArray,
+    rows: FloatArray,
+    reference: tuple[FloatArray, FloatArray],
+    inflation: FloatArray,
+    weights: FloatArray,
+) -> FloatArray:
+    """One-sided P of `hits` in `rows`, given the hits of window and reference together.
+
+    Under no change hits ~ Bin(hits + hits0, rows / (rows + rows0)). Counts are divided by the
+    inflation f >= 1 of their variance, with a continuity correction that shrinks from exact
+    (f = 1) to the mid-p (f large). The side is that of the observed difference.
+
+    Parameters
+    ----------
+    hits, rows : arrays, shape (n,)
+    reference : (hits0, rows0), shape (n,) each
+    inflation, weights : arrays, shape (n, n_cells)
+    """
+    hits0, rows0 = reference
+    part = (rows / (rows + rows0))[:, None]
+    rise = (hits * rows0 > hits0 * rows)[:, None]
+    half = 0.5 * (1.0 - 1.0 / inflation)
+    own, other = hits[:, None] / inflation, hits0[:, None] / inflation
+    upper = _beta(own + half, other + 1.0 - half, part)
+    lower = _beta(other + half, own + 1.0 - half, 1.0 - part)
+    result: FloatArray = np.einsum("ng,ng->n", weights, np.where(rise, upper, lower))
+    return result
+
+
+def _beta(a: FloatArray, b: FloatArray, x: FloatArray) -> FloatArray:
+    """Regularised incomplete beta; 1 where `a` is 0 (nothing seen is no evidence)."""
+    result: FloatArray = np.where(a > 0, betainc(np.maximum(a, 1e-300), b, x), 1.0)
+    return result
+
+
+def pearson3(scaled: FloatArray, skewness: FloatArray) -> FloatArray:
+    """One-sided tail of a standardised gamma of this skewness, on the side of `scaled`.
+
+    Only the long side is heavier than the normal; on the short side the result is 0, so that the
+    larger of this and the normal tail can be taken. Both arrays have shape (n,).
+    """
+    result = np.zeros_like(scaled)
+    long = (np.sign(scaled) == np.sign(skewness)) & (np.abs(skewness) > NO_SKEWNESS)
+    shape = 4.0 / skewness[long] ** 2
+    result[long] = gammaincc(shape, shape + np.abs(scaled[long]) * np.sqrt(shape))
+    return result

@@ -1,0 +1,210 @@
+"""How likely each contrast of the merged recent windows is if nothing has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.evidence import tails
+from monitor.evidence.contrasts import MISSING, SCALAR, evaluate, silent
+from monitor.evidence.effects import sides, totals
+from monitor.evidence.grid import KAPPA, KAPPAS, memory
+from monitor.evidence.layout import BoolArray, flatten
+from monitor.evidence.reference import Reference, known
+from monitor.evidence.types import FloatArray, IntArray, Observation
+
+#: Shares with fewer (effective) rows than this, in window or reference, get a binomial tail.
+RARE = 50.0
+#: Above this p nothing is decided, and the costly tail is left out.
+INTERESTING = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The last s windows for one or more s; arrays have shape (n_scales, n_contrasts)."""
+
+    scales: tuple[int, ...]
+    value: FloatArray
+    expected: FloatArray  #: what the reference leads to expect of `value`
+    rows: FloatArray
+    hits: FloatArray
+    sampling: FloatArray  #: sampling variance of `value`
+    memory: FloatArray  #: see `grid.memory`, shape (n_scales, n_contrasts, n_phis)
+    row: FloatArray  #: design row of the merged windows, shape (n_scales, rank)
+    said: BoolArray  #: whether there is anything to judge
+
+    @property
+    def excess(self) -> FloatArray:
+        """Value minus expectation."""
+        return self.value - self.expected
+
+    @property
+    def shares(self) -> FloatArray:
+        """Judged shares; 0 where a contrast is no share."""
+        return self.hits / np.maximum(self.rows, 1.0)
+
+
+def merge(
+    reference: Reference,
+    recent: Sequence[Observation],
+    scales: Sequence[int],
+    calendar: npt.NDArray[np.float64] | None = None,
+) -> Merged:
+    """Add up the counts of the last s windows for each s in `scales` (each <= len(recent))."""
+    table, layout = reference.contrasts, reference.layout
+    counts, missing, _ = flatten(layout, recent)
+    filled = layout.per_series(counts)
+    back = [slice(len(recent) - s, None) for s in scales]
+    of_series = table.take(table.kind != SCALAR)
+    values = evaluate(
+        of_series,
+        layout,
+        np.stack([counts[one].sum(axis=0) for one in back]),
+        np.stack([missing[one].sum(axis=0) for one in back]),
+    )
+    amounts = np.concatenate([filled, filled + missing], axis=1)
+    source = of_series.column + np.where(of_series.kind == MISSING, len(layout.series), 0)
+    remembered = np.stack([memory(_weights(amounts[one]).T)[source] for one in back])
+    numbers = _merge_scalars(reference, recent, back)
+    value = np.concatenate([values.value, numbers[0]], axis=1)
+    rows = np.concatenate([values.rows, numbers[1]], axis=1)
+    design = _rows(reference, len(recent), calendar)
+    row = np.stack([design[one].mean(axis=0) for one in back])
+    quiet = silent(of_series, values.location)
+    said = (rows > 0) & known(reference)
+    said[:, : quiet.shape[1]] &= ~quiet
+    sampling = table.design_effect / np.maximum(rows, 1.0)
+    sampling[:, quiet.shape[1] :] = numbers[2]
+    return Merged(
+        scales=tuple(scales),
+        value=value,
+        expected=row @ reference.coefficients.T,
+        rows=rows,
+        hits=np.concatenate([values.hits, np.zeros_like(numbers[0])], axis=1),
+        sampling=sampling,
+        memory=np.concatenate([remembered, numbers[3]], axis=1),
+        row=row,
+        said=said,
+    )
+
+
+def _weights(amounts: FloatArray) -> FloatArray:
+    """Each column divided by its sum; all weight on the last window where that is 0."""
+    total = amounts.sum(axis=0)
+    weights = amounts / np.where(total > 0, total, 1.0)
+    weights[-1, total <= 0] = 1.0
+    return weights
+
+
+def _merge_scalars(
+    reference: Reference, recent: Sequence[Observation], back: Sequence[slice]
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Precision-weighted means of the scalars: value, windows, sampling variance, memory."""
+    names = [one.name for one in reference.scalars]
+    absent = (np.nan, np.nan)
+    given = np.array([[one.scalars.get(name, absent) for name in names] for one in recent])
+    given = given.reshape(len(recent), len(names), 2).astype(np.float64)
+    scalar = reference.contrasts.kind == SCALAR
+    least = 1e-6 * reference.sampling[scalar]
+    has = np.isfinite(given).all(axis=2) & (np.nan_to_num(given[:, :, 1]) >= 0)
+    value = np.where(has, given[:, :, 0] - reference.centre, 0.0)
+    variance = np.maximum(np.where(has, given[:, :, 1], 1.0), least)
+    precision = np.where(has, 1.0 / variance, 0.0)
+    weights = [_weights(precision[one]) for one in back]
+    pairs = list(zip(weights, back, strict=True))
+    return (
+        np.stack([(weight * value[one]).sum(axis=0) for weight, one in pairs]),
+        np.stack([has[one].sum(axis=0).astype(np.float64) for one in back]),
+        np.stack([(weight**2 * variance[one]).sum(axis=0) for weight, one in pairs]),
+        np.stack([memory(weight.T) for weight in weights]),
+    )
+
+
+def _rows(
+    reference: Reference, windows: int, calendar: npt.NDArray[np.float64] | None
+) -> FloatArray:
+    rank = reference.coefficients.shape[1]
+    if calendar is None:
+        return np.tile(reference.mean_row, (windows, 1))
+    if calendar.shape != (windows, rank - 1):
+        msg = f"calendar has shape {calendar.shape}, wanted {(windows, rank - 1)}"
+        raise ValueError(msg)
+    return np.concatenate([np.ones((windows, 1)), calendar], axis=1)
+
+
+def predictive(reference: Reference, merged: Merged, scale: int) -> FloatArray:
+    """Variance of the excess at one scale (an index) in each cell, shape (n_contrasts, CELLS)."""
+    row = merged.row[scale]
+    error = np.einsum("i,pgij,j->pg", row, reference.errors, row)
+    own = error[reference.pattern] if len(error) else np.zeros_like(reference.weights)
+    varying = KAPPA * np.tile(merged.memory[scale], (1, len(KAPPAS)))
+    result: FloatArray = merged.sampling[scale][:, None] + reference.sampling[:, None] * (
+        varying + own
+    )
+    return result
+
+
+def p_values(reference: Reference, merged: Merged) -> FloatArray:
+    """P of each contrast at each scale, shape (n_scales, n_contrasts); 1 where nothing is said."""
+    side = sides(reference)
+    result = np.ones_like(merged.value)
+    for scale in range(len(merged.scales)):
+        at = np.flatnonzero(merged.said[scale])
+        if not len(at):
+            continue
+        one_sided = _tail(reference, merged, scale, at)
+        sign = np.sign(merged.excess[scale, at])
+        directed = np.where(sign == side[at], one_sided, 1.0)
+        result[scale, at] = np.where(side[at] == 0, np.minimum(1.0, 2 * one_sided), directed)
+    return result
+
+
+def _tail(reference: Reference, merged: Merged, scale: int, at: IntArray) -> FloatArray:
+    """The larger of the tails that apply, one-sided."""
+    variance = predictive(reference, merged, scale)[at]
+    weights = reference.weights[at]
+    excess = merged.excess[scale, at]
+    result = tails.normal_mixture(excess, variance, weights)
+    near = np.flatnonzero(result < INTERESTING)
+    if not len(near):
+        return result
+    other = _other_tail(reference, merged, scale, at[near], variance[near])
+    result[near] = np.maximum(result[near], other)
+    return result
+
+
+def _other_tail(
+    reference: Reference, merged: Merged, scale: int, at: IntArray, variance: FloatArray
+) -> FloatArray:
+    table = reference.contrasts
+    weights = reference.weights[at]
+    delta = table.design_effect[at]
+    hits0, rows0 = (one[at] for one in totals(reference))
+    rows = merged.rows[scale, at]
+    typical = np.exp((weights * np.log(variance)).sum(axis=1))
+    ideal = 1 / rows + 1 / np.maximum(rows0, 1.0)
+    heavier = 2 - 1 / delta
+    inflation = np.maximum(1.0, variance / ideal[:, None]) * heavier[:, None]
+    usual = np.maximum(1.0, typical / ideal) * heavier
+    share = np.nan_to_num(table.share[at])
+    rare = table.is_share[at] & (np.minimum(rows, rows0) * share / usual < RARE)
+    result = np.zeros(len(at))
+    some = np.flatnonzero(rare)
+    if len(some):
+        result[some] = tails.conditional_binomial(
+            merged.hits[scale, at[some]],
+            rows[some],
+            (hits0[some], rows0[some]),
+            inflation[some],
+            weights[some],
+        )
+    sampling = merged.sampling[scale, at]
+    skewness = table.skewness[at] / np.sqrt(rows) * np.sqrt(delta) * heavier
+    skewness *= (sampling / typical) ** 1.5
+    full = ~rare & (table.kind[at] != SCALAR)
+    scaled = merged.excess[scale, at] / np.sqrt(typical)
+    result[full] = tails.pearson3(scaled[full], skewness[full])
+    return result
