@@ -1,0 +1,172 @@
+"""Alarms from their opening to their closing, folded out of what each window said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from monitor.core.finding import Alarm
+from monitor.core.window import Window
+from monitor.store.engine import Database
+from monitor.store.models import AlarmEventRow, AlarmRow, RunRow
+from monitor.store.records import AlarmEvent, StoredAlarm
+from monitor.store.types import digest
+
+
+class Alarms:
+    """Reads alarms; they are written by `Store.commit` alone."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def list(
+        self, monitor: str, *, open_only: bool = False, limit: int = 1000
+    ) -> Sequence[StoredAlarm]:
+        """Alarms of a monitor, the newest opening first; withdrawn ones are left out."""
+        states = ("open",) if open_only else ("open", "closed")
+        query = (
+            sa.select(AlarmRow)
+            .where(AlarmRow.monitor == monitor, AlarmRow.state.in_(states))
+            .order_by(AlarmRow.opened_start.desc(), AlarmRow.id)
+            .limit(limit)
+        )
+        with self._database.reading() as session:
+            return [_stored(row) for row in session.scalars(query)]
+
+    def events(self, monitor: str, key: str) -> Sequence[AlarmEvent]:
+        """What each window said about that alarm, oldest first."""
+        with self._database.reading() as session:
+            rows = session.scalars(_events(monitor, digest(key)))
+            return [
+                AlarmEvent(
+                    window=Window(row.window_start, row.window_end),
+                    key=row.key,
+                    state=row.state,  # type: ignore[arg-type]  # an Alarm's, as it was written
+                    title=row.title,
+                )
+                for row in rows
+            ]
+
+
+def record_alarms(session: Session, run: RunRow, alarms: Iterable[Alarm], *, again: bool) -> None:
+    """Write what the run says about its alarms, and bring the episodes up to it.
+
+    Usually the run's window is the newest one, and its events are folded onto what is open. A
+    window that is run again, or late, may change what came after it: then the history of each
+    key that is concerned is folded anew.
+    """
+    rows = [_event(run, alarm) for alarm in alarms]
+    if rows:
+        session.execute(sa.insert(AlarmEventRow), rows)
+    if not again and not _is_overtaken(session, run):
+        for row in rows:
+            _fold(session, run.monitor, row["key_digest"], [AlarmEventRow(**row)])
+        return
+    touched = set(session.scalars(_keys_at(run))) | {row["key_digest"] for row in rows}
+    for key in sorted(touched):
+        _fold_anew(session, run.monitor, key)
+
+
+def _event(run: RunRow, alarm: Alarm) -> dict[str, Any]:
+    return {
+        "run_id": run.id,
+        "monitor": run.monitor,
+        "window_start": run.window_start,
+        "window_end": run.window_end,
+        "key": alarm.key,
+        "key_digest": digest(alarm.key),
+        "state": alarm.state,
+        "title": alarm.title,
+    }
+
+
+def _is_overtaken(session: Session, run: RunRow) -> bool:
+    """Whether a later window was run before this one."""
+    later = sa.select(RunRow.id).where(
+        RunRow.monitor == run.monitor, RunRow.latest, RunRow.window_start > run.window_start
+    )
+    return session.scalars(later.limit(1)).first() is not None
+
+
+def _keys_at(run: RunRow) -> sa.Select[str]:
+    """Keys whose episodes may have been made by an older revision of that run."""
+    return sa.select(AlarmRow.key_digest).where(
+        AlarmRow.monitor == run.monitor,
+        AlarmRow.opened_start <= run.window_start,
+        AlarmRow.last_start >= run.window_start,
+    )
+
+
+def _events(monitor: str, key: str) -> sa.Select[AlarmEventRow]:
+    return (
+        sa.select(AlarmEventRow)
+        .where(AlarmEventRow.monitor == monitor, AlarmEventRow.key_digest == key)
+        .order_by(AlarmEventRow.window_start, AlarmEventRow.window_end, AlarmEventRow.id)
+    )
+
+
+def _episodes(monitor: str, key: str) -> sa.Select[AlarmRow]:
+    return (
+        sa.select(AlarmRow)
+        .where(AlarmRow.monitor == monitor, AlarmRow.key_digest == key)
+        .order_by(AlarmRow.opened_start)
+    )
+
+
+def _fold_anew(session: Session, monitor: str, key: str) -> None:
+    """Withdraw all episodes of a key, and let its events bring back those that stand."""
+    for episode in session.scalars(_episodes(monitor, key)):
+        episode.state = "withdrawn"
+    _fold(session, monitor, key, session.scalars(_events(monitor, key)).all())
+
+
+def _fold(session: Session, monitor: str, key: str, events: Sequence[AlarmEventRow]) -> None:
+    episodes = {row.opened_start: row for row in session.scalars(_episodes(monitor, key))}
+    current = next((row for row in episodes.values() if row.state == "open"), None)
+    for event in events:
+        if current is None and event.state == "closed":
+            continue
+        if current is None:
+            current = episodes.get(event.window_start) or AlarmRow(monitor=monitor, key=event.key)
+            _open(current, event)
+            session.add(current)
+            session.flush()
+        _apply(current, event)
+        if event.state == "closed":
+            current = None
+
+
+def _open(episode: AlarmRow, event: AlarmEventRow) -> None:
+    episode.key_digest = event.key_digest
+    episode.state = "open"
+    episode.title = event.title
+    episode.opened_start, episode.opened_end = event.window_start, event.window_end
+    episode.last_start, episode.last_end = event.window_start, event.window_end
+    episode.closed_start = episode.closed_end = None
+
+
+def _apply(episode: AlarmRow, event: AlarmEventRow) -> None:
+    episode.last_start, episode.last_end = event.window_start, event.window_end
+    if event.state == "closed":
+        episode.state = "closed"
+        episode.closed_start, episode.closed_end = event.window_start, event.window_end
+    else:
+        episode.title = event.title
+
+
+def _stored(row: AlarmRow) -> StoredAlarm:
+    closed: tuple[datetime | None, datetime | None] = (row.closed_start, row.closed_end)
+    return StoredAlarm(
+        id=row.id,
+        monitor=row.monitor,
+        key=row.key,
+        state=row.state,  # type: ignore[arg-type]  # only this file writes it
+        title=row.title,
+        opened=Window(row.opened_start, row.opened_end),
+        last=Window(row.last_start, row.last_end),
+        closed=None if closed[0] is None or closed[1] is None else Window(closed[0], closed[1]),
+    )

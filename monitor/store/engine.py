@@ -1,0 +1,222 @@
+"""The connection: SQLite or PostgreSQL, one kind of transaction to read and one to write."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from monitor.core.errors import StoreError
+from monitor.store.models import Base, MonitorRow
+
+#: Seconds that a writer waits for another one before it gives up.
+BUSY_SECONDS = 30.0
+#: The largest profile, sample or report that is taken, and the largest thumbnail, in bytes.
+MAX_BLOB = 256 * 1024 * 1024
+MAX_IMAGE = 1024 * 1024
+#: The longest name of a monitor, in characters.
+MAX_NAME = 200
+#: How many values one statement carries at most; databases have limits of their own.
+CHUNK = 500
+
+Clock = Callable[[Session], datetime]
+
+
+def parse_url(url: str) -> sa.URL:
+    """The URL with the driver that driftloop brings.
+
+    Raises
+    ------
+    StoreError
+        It is no URL of SQLite or PostgreSQL, or an SQLite database without a file.
+    """
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        msg = (
+            "The store's url is not a database URL. "
+            "Write sqlite:///driftloop.db or postgresql+psycopg://user@host/name."
+        )
+        raise StoreError(msg) from None
+    dialect = parsed.drivername.partition("+")[0]
+    if dialect in {"postgresql", "postgres"}:
+        return parsed.set(drivername="postgresql+psycopg")
+    if dialect != "sqlite":
+        msg = (
+            f"driftloop stores in SQLite or PostgreSQL, not in {dialect!r}: change the store's url."
+        )
+        raise StoreError(msg)
+    if parsed.database in {None, "", ":memory:"} or str(parsed.database).startswith("file:"):
+        msg = "The store needs a file that outlives the process: write sqlite:///driftloop.db."
+        raise StoreError(msg)
+    return parsed.set(drivername="sqlite")
+
+
+def make_engine(url: sa.URL, *, foreign_keys: bool = True) -> sa.Engine:
+    """An engine whose transactions are what they say; see the traps of SQLite below."""
+    if url.get_backend_name() == "sqlite":
+        _make_private_file(Path(str(url.database)))
+        engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+        _listen_sqlite(engine, foreign_keys=foreign_keys)
+    else:
+        engine = sa.create_engine(
+            url, pool_pre_ping=True, connect_args={"connect_timeout": 10, "prepare_threshold": None}
+        )
+    _refuse_forked_connections(engine)
+    return engine
+
+
+def _make_private_file(path: Path) -> None:
+    """Samples of production rows are for their owner's eyes only; WAL files inherit the mode."""
+    if path.exists():
+        return
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        msg = f"The store {path} cannot be created: {error.strerror}. Make its folder writable."
+        raise StoreError(msg) from error
+
+
+def _listen_sqlite(engine: sa.Engine, *, foreign_keys: bool) -> None:
+    @sa.event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # BEGIN is ours: the driver's comes too late
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA foreign_keys={'on' if foreign_keys else 'off'}")
+        cursor.execute("PRAGMA synchronous=full")
+        (mode,) = cursor.execute("PRAGMA journal_mode=wal").fetchone()
+        cursor.close()
+        if mode != "wal":
+            msg = f"SQLite cannot keep a write-ahead log there (mode {mode!r}): use a local disk."
+            raise StoreError(msg)
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        # A read lock that is raised to a write lock fails at once when another one writes.
+        write = connection.get_execution_options().get("driftloop_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _refuse_forked_connections(engine: sa.Engine) -> None:
+    @sa.event.listens_for(engine, "connect")
+    def _connect(_connection: Any, record: Any) -> None:
+        record.info["pid"] = os.getpid()
+
+    @sa.event.listens_for(engine, "checkout")
+    def _checkout(_connection: Any, record: Any, proxy: Any) -> None:
+        if record.info["pid"] != os.getpid():
+            record.dbapi_connection = proxy.dbapi_connection = None
+            msg = "this connection belongs to the parent process"
+            raise sa.exc.DisconnectionError(msg)
+
+
+def database_clock(session: Session) -> datetime:
+    """What time the database has, to the millisecond at least."""
+    if session.get_bind().dialect.name == "sqlite":
+        text = session.execute(sa.text("SELECT strftime('%Y-%m-%dT%H:%M:%f', 'now')")).scalar_one()
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    now: datetime = session.execute(sa.text("SELECT clock_timestamp()")).scalar_one()
+    return now.astimezone(UTC)
+
+
+class Database:
+    """What the parts of the store share: an engine, a clock, and two kinds of transaction."""
+
+    def __init__(self, engine: sa.Engine, clock: Clock = database_clock) -> None:
+        self.engine = engine
+        self._clock = clock
+
+    @property
+    def name(self) -> str:
+        """The URL, without its password."""
+        return self.engine.url.render_as_string(hide_password=True)
+
+    def now(self, session: Session) -> datetime:
+        """The time that leases and retries go by: the database's, the same for all workers."""
+        return self._clock(session)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A transaction that only reads. Keep it short: a long one starves SQLite's checkpoint."""
+        with self._transaction(write=False) as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A transaction that writes; committed whole at the end, or rolled back on any error."""
+        with self._transaction(write=True) as session:
+            yield session
+
+    @contextmanager
+    def _transaction(self, *, write: bool) -> Iterator[Session]:
+        try:
+            with (
+                self.engine.connect().execution_options(driftloop_write=write) as connection,
+                Session(connection, expire_on_commit=False) as session,
+                session.begin(),
+            ):
+                yield session
+        except sa.exc.DBAPIError as error:
+            raise StoreError(explain(self.name, error)) from error
+
+    def insert_new(
+        self, session: Session, model: type[Base], rows: list[dict[str, Any]], returning: Any
+    ) -> list[Any]:
+        """Insert what breaks no unique key; `returning` of each row that went in."""
+        insert = sqlite.insert if self.engine.dialect.name == "sqlite" else postgresql.insert
+        new: list[Any] = []
+        for start in range(0, len(rows), CHUNK):
+            statement = insert(model).on_conflict_do_nothing().returning(returning)
+            new += session.scalars(statement, rows[start : start + CHUNK]).all()
+        return new
+
+    def lock_monitor(self, session: Session, monitor: str) -> None:
+        """Make the monitor known and hold its row until the transaction ends."""
+        if not monitor or len(monitor) > MAX_NAME:
+            msg = (
+                f"A monitor's name has 1 to {MAX_NAME} characters, not {len(monitor)}: shorten it."
+            )
+            raise StoreError(msg)
+        row = {"name": monitor, "created_at": self.now(session)}
+        self.insert_new(session, MonitorRow, [row], MonitorRow.name)
+        session.execute(
+            sa.select(MonitorRow.name)
+            .where(MonitorRow.name == monitor)
+            .with_for_update(key_share=True)
+        )
+
+
+def bounded(what: str, content: bytes | None) -> bytes | None:
+    """The content, unless it is larger than the store takes."""
+    if content is not None and len(content) > MAX_BLOB:
+        msg = (
+            f"The {what} has {len(content) / 1e6:.0f} MB, the store takes {MAX_BLOB / 1e6:.0f} MB: "
+            "ignore columns that are not needed, or make the sample smaller."
+        )
+        raise StoreError(msg)
+    return content
+
+
+def explain(name: str, error: sa.exc.DBAPIError) -> str:
+    """One sentence for a person about what the database refused, with the mend."""
+    reason = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
+    if "locked" in reason:
+        mend = f"Another program has held it for {BUSY_SECONDS:.0f} s: end it, or try again."
+    elif "full" in reason or "No space" in reason:
+        mend = "Make room on its disk; nothing of this was stored."
+    elif "readonly" in reason or "permission" in reason or "unable to open" in reason:
+        mend = "Give this user the right to write the file and its folder."
+    elif "not a database" in reason or "malformed" in reason:
+        mend = "That file is no intact SQLite database: name another one, or restore a backup."
+    elif isinstance(error, sa.exc.OperationalError) and not name.startswith("sqlite"):
+        mend = "Check that the server runs and that the url, user and password are right."
+    else:
+        mend = "Nothing of this was stored."
+    return f"The store {name} refused: {reason}. {mend}"

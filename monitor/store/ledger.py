@@ -1,0 +1,305 @@
+"""Which windows there are, which are done, and who runs which one now."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, aliased
+
+from monitor.core.errors import LeaseLostError
+from monitor.core.window import Window
+from monitor.store.engine import CHUNK, Database
+from monitor.store.models import MonitorRow, RunRow, WindowRow
+from monitor.store.records import Lease, LedgerEntry
+
+_LAST_ERROR = 4000  #: characters of an error that are kept
+
+
+class Ledger:
+    """One row for each (monitor, start, end). At most one live lease for each monitor.
+
+    So the windows of a monitor run one after the other, oldest first, however many workers
+    there are; a lease that ran out is taken over by whoever asks next.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def ensure_windows(
+        self, monitor: str, windows: Iterable[Window], *, regular: bool = True
+    ) -> int:
+        """Make those windows known, pending; how many are new. Known ones stay as they are.
+
+        `regular=False`: a window that a person asked for, off the monitor's grid. One that is
+        asked for as regular later becomes so.
+        """
+        asked = list(windows)
+        with self._database.writing() as session:
+            self._database.lock_monitor(session, monitor)
+            now = self._database.now(session)
+            rows = [_new(monitor, window, regular=regular, now=now) for window in asked]
+            new = len(self._database.insert_new(session, WindowRow, rows, WindowRow.id))
+            if regular and new < len(asked):
+                _make_regular(session, monitor, asked)
+            return new
+
+    def due(self, monitor: str | None = None, *, limit: int = 100) -> list[LedgerEntry]:
+        """Windows that can be claimed now, oldest first."""
+        with self._database.reading() as session:
+            query = sa.select(WindowRow).where(_claimable(self._database.now(session)))
+            if monitor is not None:
+                query = query.where(WindowRow.monitor == monitor)
+            rows = session.scalars(query.order_by(*_OLDEST_FIRST).limit(limit))
+            return [_entry(row) for row in rows]
+
+    def entries(
+        self, monitor: str, *, limit: int = 100, before: datetime | None = None
+    ) -> list[LedgerEntry]:
+        """Windows of a monitor that start before `before`, newest first."""
+        with self._database.reading() as session:
+            query = sa.select(WindowRow).where(WindowRow.monitor == monitor)
+            if before is not None:
+                query = query.where(WindowRow.window_start < before)
+            newest = (WindowRow.window_start.desc(), WindowRow.window_end.desc())
+            return [_entry(row) for row in session.scalars(query.order_by(*newest).limit(limit))]
+
+    def entry(self, monitor: str, window: Window) -> LedgerEntry | None:
+        """What the ledger knows about one window."""
+        with self._database.reading() as session:
+            row = _find(session, monitor, window)
+            return None if row is None else _entry(row)
+
+    def newest(self, monitor: str) -> Window | None:
+        """The regular window that starts last, whatever its state."""
+        with self._database.reading() as session:
+            row = session.scalars(
+                sa.select(WindowRow)
+                .where(WindowRow.monitor == monitor, WindowRow.regular)
+                .order_by(WindowRow.window_start.desc(), WindowRow.window_end.desc())
+                .limit(1)
+            ).first()
+            return None if row is None else Window(row.window_start, row.window_end)
+
+    def claim(
+        self,
+        monitor: str,
+        window: Window,
+        *,
+        worker: str,
+        lease_seconds: float = 300,
+        again: bool = False,
+    ) -> Lease | None:
+        """The lease of a known window; None when it cannot be had now.
+
+        It can be had when it is pending, failed with a retry that is due, or left by a worker
+        whose lease ran out, and no other window of the monitor runs. `again`: when it is done
+        or failed for good too.
+        """
+        with self._database.writing() as session:
+            self._database.lock_monitor(session, monitor)
+            now = self._database.now(session)
+            row = _find(session, monitor, window)
+            if row is None or _runs(session, monitor, now):
+                return None
+            if not (again or _is_claimable(row, now)):
+                return None
+            return _take(row, worker=worker, now=now, seconds=lease_seconds)
+
+    def claim_next(
+        self, monitors: Iterable[str] | None = None, *, worker: str, lease_seconds: float = 300
+    ) -> Lease | None:
+        """The lease of the oldest window that is due, over those monitors (None: all)."""
+        with self._database.writing() as session:
+            now = self._database.now(session)
+            query = _next_due(now)
+            if monitors is not None:
+                query = query.where(WindowRow.monitor.in_(list(monitors)))
+            row = session.scalars(query).first()
+            # The first look may have been older than another worker's claim; now that the
+            # monitor's row is held, a second one cannot be.
+            while row is not None and _runs(session, row.monitor, now):
+                query = query.where(WindowRow.monitor != row.monitor)
+                row = session.scalars(query).first()
+            if row is None:
+                return None
+            return _take(row, worker=worker, now=now, seconds=lease_seconds)
+
+    def heartbeat(self, lease: Lease, *, lease_seconds: float = 300) -> Lease:
+        """The lease, longer. Raises `LeaseLostError` when it is another worker's."""
+        with self._database.writing() as session:
+            until = self._database.now(session) + timedelta(seconds=lease_seconds)
+            update_held(session, lease, lease_until=until)
+            return replace(lease, until=until)
+
+    def fail(self, lease: Lease, error: str, *, retry_in: float | None) -> None:
+        """Give it back as failed, due again in `retry_in` seconds (None: only when asked for).
+
+        A window that an earlier run had done, and that is not tried again, stays done.
+        """
+        with self._database.writing() as session:
+            now = self._database.now(session)
+            retry_at = None if retry_in is None else now + timedelta(seconds=retry_in)
+            stays = retry_in is None and _was_done(session, lease)
+            update_held(
+                session,
+                lease,
+                state="done" if stays else "failed",
+                token=None,
+                lease_until=None,
+                retry_at=retry_at,
+                last_error=error[:_LAST_ERROR],
+                finished_at=now,
+            )
+
+    def release(self, lease: Lease) -> None:
+        """Give it back as it was: pending (or done before), and the attempt does not count."""
+        with self._database.writing() as session:
+            update_held(
+                session,
+                lease,
+                state="done" if _was_done(session, lease) else "pending",
+                token=None,
+                lease_until=None,
+                attempts=lease.attempt - 1,
+            )
+
+
+def update_held(session: Session, lease: Lease, **values: object) -> None:
+    """Change the window's row, if the lease still holds it; else raise `LeaseLostError`."""
+    held = (
+        WindowRow.id == lease.window_id,
+        WindowRow.token == lease.token,
+        WindowRow.state == "running",
+    )
+    done = session.execute(
+        sa.update(WindowRow).where(*held).values(**values).returning(WindowRow.id)
+    ).all()
+    if len(done) != 1:
+        msg = (
+            f"Another worker runs {lease.monitor!r} {lease.window} now (the lease of "
+            f"{lease.worker!r} ran out): nothing of this run was stored."
+        )
+        raise LeaseLostError(msg)
+
+
+_OLDEST_FIRST = (WindowRow.window_start, WindowRow.window_end, WindowRow.monitor)
+
+
+def _claimable(now: datetime) -> sa.ColumnElement[bool]:
+    return sa.or_(
+        WindowRow.state == "pending",
+        sa.and_(WindowRow.state == "failed", WindowRow.retry_at <= now),
+        sa.and_(WindowRow.state == "running", WindowRow.lease_until <= now),
+    )
+
+
+def _is_claimable(row: WindowRow, now: datetime) -> bool:
+    if row.state == "running":
+        return row.lease_until is None or row.lease_until <= now
+    return row.state == "pending" or (
+        row.state == "failed" and row.retry_at is not None and row.retry_at <= now
+    )
+
+
+def _next_due(now: datetime) -> sa.Select[WindowRow]:
+    return (
+        sa.select(WindowRow)
+        .join(MonitorRow)
+        .where(_claimable(now), ~_running_monitor(now))
+        .order_by(*_OLDEST_FIRST)
+        .limit(1)
+        .with_for_update(skip_locked=True, key_share=True)
+    )
+
+
+def _running_monitor(now: datetime) -> sa.ColumnElement[bool]:
+    other = aliased(WindowRow)
+    return (
+        sa.select(other.id)
+        .where(other.monitor == MonitorRow.name, other.state == "running", other.lease_until > now)
+        .exists()
+    )
+
+
+def _runs(session: Session, monitor: str, now: datetime) -> bool:
+    query = sa.select(WindowRow.id).where(
+        WindowRow.monitor == monitor, WindowRow.state == "running", WindowRow.lease_until > now
+    )
+    return session.scalars(query.limit(1)).first() is not None
+
+
+def _was_done(session: Session, lease: Lease) -> bool:
+    query = sa.select(RunRow.id).where(RunRow.window_id == lease.window_id).limit(1)
+    return session.scalars(query).first() is not None
+
+
+def _take(row: WindowRow, *, worker: str, now: datetime, seconds: float) -> Lease:
+    row.state = "running"
+    row.token = token = secrets.token_hex(16)
+    row.worker = worker
+    row.lease_until = until = now + timedelta(seconds=seconds)
+    row.retry_at = None
+    row.attempts += 1
+    return Lease(
+        window_id=row.id,
+        monitor=row.monitor,
+        window=Window(row.window_start, row.window_end),
+        token=token,
+        worker=worker,
+        attempt=row.attempts,
+        until=until,
+    )
+
+
+def _find(session: Session, monitor: str, window: Window) -> WindowRow | None:
+    return session.scalars(
+        sa.select(WindowRow).where(
+            WindowRow.monitor == monitor,
+            WindowRow.window_start == window.start,
+            WindowRow.window_end == window.end,
+        )
+    ).first()
+
+
+def _make_regular(session: Session, monitor: str, windows: list[Window]) -> None:
+    key = sa.tuple_(WindowRow.window_start, WindowRow.window_end)
+    for start in range(0, len(windows), CHUNK):
+        part = [(window.start, window.end) for window in windows[start : start + CHUNK]]
+        session.execute(
+            sa.update(WindowRow)
+            .where(WindowRow.monitor == monitor, ~WindowRow.regular, key.in_(part))
+            .values(regular=True)
+        )
+
+
+def _new(monitor: str, window: Window, *, regular: bool, now: datetime) -> dict[str, object]:
+    return {
+        "monitor": monitor,
+        "window_start": window.start,
+        "window_end": window.end,
+        "regular": regular,
+        "state": "pending",
+        "worker": "",
+        "attempts": 0,
+        "last_error": "",
+        "created_at": now,
+    }
+
+
+def _entry(row: WindowRow) -> LedgerEntry:
+    return LedgerEntry(
+        monitor=row.monitor,
+        window=Window(row.window_start, row.window_end),
+        state=row.state,  # type: ignore[arg-type]  # only this file writes it
+        regular=row.regular,
+        attempts=row.attempts,
+        last_error=row.last_error,
+        worker=row.worker,
+        lease_until=row.lease_until,
+        retry_at=row.retry_at,
+        finished_at=row.finished_at,
+    )

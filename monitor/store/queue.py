@@ -1,0 +1,283 @@
+"""The relabel queue: each row of a monitor once, from proposed to accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, defer
+
+from monitor.core.window import Window
+from monitor.store.engine import CHUNK, MAX_IMAGE, Database
+from monitor.store.models import QueueEventRow, QueueItemRow, RunRow
+from monitor.store.records import Marked, NewQueueRow, QueueEvent, QueueRow, QueueState
+from monitor.store.types import digest
+
+#: Which steps are allowed. A label may come late, be taken back, be doubted or be settled.
+STEPS: dict[QueueState, frozenset[QueueState]] = {
+    "proposed": frozenset({"exported", "in_annotation", "labelled", "rejected", "expired"}),
+    "exported": frozenset({"proposed", "in_annotation", "labelled", "rejected", "expired"}),
+    "in_annotation": frozenset({"exported", "labelled", "disputed", "rejected", "expired"}),
+    "labelled": frozenset({"in_annotation", "disputed", "accepted", "rejected"}),
+    "disputed": frozenset({"in_annotation", "labelled", "accepted", "rejected"}),
+    "accepted": frozenset({"disputed", "rejected"}),
+    "rejected": frozenset({"proposed", "accepted"}),
+    "expired": frozenset({"proposed", "labelled"}),
+}
+
+_SAME = (
+    "row_id",
+    "reason",
+    "reason_text",
+    "score",
+    "inclusion_probability",
+    "weight",
+    "push_order",
+    "data",
+    "prediction",
+    "prediction_score",
+    "model_version",
+)
+
+
+class Queue:
+    """What is proposed for labelling, and what became of it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(
+        self, monitor: str, window: Window, rows: Iterable[NewQueueRow], *, by: str = ""
+    ) -> int:
+        """Queue rows that a person asked for; how many are new. No later run takes them back."""
+        with self._database.writing() as session:
+            self._database.lock_monitor(session, monitor)
+            now = self._database.now(session)
+            values = [_new(monitor, window, row, now=now, run_id=None) for row in rows]
+            return _insert(self._database, session, values, now=now, by=by)
+
+    def ids(self, monitor: str, *, except_window: Window | None = None) -> frozenset[str]:
+        """Ids of all rows that were ever queued, whatever their state.
+
+        `except_window` leaves out those that a run drew from that window: running it again
+        draws the same sample again, not a second one beside it.
+        """
+        query = sa.select(QueueItemRow.row_id).where(QueueItemRow.monitor == monitor)
+        if except_window is not None:
+            query = query.where(~sa.and_(*_drawn_from(monitor, except_window)))
+        with self._database.reading() as session:
+            return frozenset(session.scalars(query))
+
+    def rows(
+        self,
+        monitor: str,
+        *,
+        states: Iterable[QueueState] | None = None,
+        limit: int = 100,
+        after: tuple[datetime, int, int] | None = None,
+        images: bool = True,
+    ) -> list[QueueRow]:
+        """A page of the queue: windows oldest first, the rows of one in their push order.
+
+        `after` is the `cursor` of the last row of the page before. Without `images` the
+        thumbnails are not read.
+        """
+        place = (QueueItemRow.window_start, QueueItemRow.push_order, QueueItemRow.id)
+        query = sa.select(QueueItemRow).where(QueueItemRow.monitor == monitor)
+        if states is not None:
+            query = query.where(QueueItemRow.state.in_(list(states)))
+        if after is not None:
+            ends = [sa.literal(end, item.type) for end, item in zip(after, place, strict=True)]
+            query = query.where(sa.tuple_(*place) > sa.tuple_(*ends))
+        if not images:
+            query = query.options(defer(QueueItemRow.image, raiseload=True))
+        with self._database.reading() as session:
+            found = session.scalars(query.order_by(*place).limit(limit))
+            return [_stored(row, image=images) for row in found]
+
+    def every(
+        self,
+        monitor: str,
+        *,
+        states: Iterable[QueueState] | None = None,
+        page: int = 200,
+        images: bool = True,
+    ) -> Iterator[QueueRow]:
+        """All rows, page by page, no transaction kept open in between."""
+        wanted = None if states is None else list(states)
+        after = None
+        while True:
+            rows = self.rows(monitor, states=wanted, limit=page, after=after, images=images)
+            yield from rows
+            if len(rows) < page:
+                return
+            after = rows[-1].cursor
+
+    def counts(self, monitor: str) -> dict[QueueState, int]:
+        """How many rows are in each state; states without rows are there with 0."""
+        query = (
+            sa.select(QueueItemRow.state, sa.func.count())
+            .where(QueueItemRow.monitor == monitor)
+            .group_by(QueueItemRow.state)
+        )
+        with self._database.reading() as session:
+            found = {state: count for state, count in session.execute(query)}  # noqa: C416 - a Row is no pair
+        return {state: found.get(state, 0) for state in STEPS}
+
+    def mark(
+        self, monitor: str, row_ids: Iterable[str], state: QueueState, *, by: str = ""
+    ) -> Marked:
+        """Move rows to that state, where the step is allowed (`STEPS`); what became of each."""
+        asked = list(dict.fromkeys(row_ids))
+        found: dict[str, QueueItemRow] = {}
+        changed: list[str] = []
+        with self._database.writing() as session:
+            now = self._database.now(session)
+            for start in range(0, len(asked), CHUNK):
+                found |= _lock_rows(session, monitor, asked[start : start + CHUNK])
+            for row_id, row in found.items():
+                if _step(session, row, state, now=now, by=by):
+                    changed.append(row_id)
+            unchanged = [i for i, row in found.items() if row.state == state]
+        return Marked(
+            changed=tuple(i for i in asked if i in set(changed)),
+            unchanged=tuple(i for i in unchanged if i not in set(changed)),
+            refused=tuple(i for i, row in found.items() if row.state != state),
+            unknown=tuple(i for i in asked if i not in found),
+        )
+
+    def expire(self, monitor: str, before: datetime, *, by: str = "") -> int:
+        """Expire what was proposed or exported from windows that ended by then; how many."""
+        query = sa.select(QueueItemRow).where(
+            QueueItemRow.monitor == monitor,
+            QueueItemRow.state.in_(("proposed", "exported")),
+            QueueItemRow.window_end <= before,
+        )
+        with self._database.writing() as session:
+            now = self._database.now(session)
+            rows = session.scalars(_bare(query).with_for_update()).all()
+            return sum(_step(session, row, "expired", now=now, by=by) for row in rows)
+
+    def history(self, monitor: str, row_id: str) -> list[QueueEvent]:
+        """All changes of state of one row, oldest first."""
+        query = (
+            sa.select(QueueEventRow)
+            .join(QueueItemRow)
+            .where(QueueItemRow.monitor == monitor, QueueItemRow.row_digest == digest(row_id))
+            .order_by(QueueEventRow.id)
+        )
+        with self._database.reading() as session:
+            return [
+                QueueEvent(at=row.at, from_state=row.from_state, to_state=row.to_state, by=row.by)  # type: ignore[arg-type]  # only this file writes them
+                for row in session.scalars(query)
+            ]
+
+
+def replace_draw(
+    database: Database, session: Session, run: RunRow, rows: Sequence[NewQueueRow], now: datetime
+) -> int:
+    """Queue the sample that a run drew; how many rows are new.
+
+    One window has one draw, else the inclusion probabilities would be wrong: an older draw of
+    the same window stands when any of it has left the building, and gives way when none has.
+    """
+    window = Window(run.window_start, run.window_end)
+    drawn = _drawn_from(run.monitor, window)
+    left = sa.select(QueueItemRow.id).where(*drawn, QueueItemRow.state != "proposed").limit(1)
+    if session.scalars(left).first() is not None:
+        return 0
+    session.execute(sa.delete(QueueItemRow).where(*drawn))
+    values = [_new(run.monitor, window, row, now=now, run_id=run.id) for row in rows]
+    return _insert(database, session, values, now=now, by=f"run {run.id}")
+
+
+def _drawn_from(monitor: str, window: Window) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        QueueItemRow.monitor == monitor,
+        QueueItemRow.window_start == window.start,
+        QueueItemRow.window_end == window.end,
+        QueueItemRow.run_id.is_not(None),
+    )
+
+
+def _new(
+    monitor: str, window: Window, row: NewQueueRow, *, now: datetime, run_id: int | None
+) -> dict[str, Any]:
+    image, note = row.image, ""
+    if image is not None and len(image) > MAX_IMAGE:
+        note = f"The image of {len(image)} bytes was left out: {MAX_IMAGE} are the most."
+        image = None
+    return {
+        **{name: getattr(row, name) for name in _SAME},
+        "monitor": monitor,
+        "run_id": run_id,
+        "row_digest": digest(row.row_id),
+        "window_start": window.start,
+        "window_end": window.end,
+        "state": "proposed",
+        "note": note,
+        "created_at": now,
+        "changed_at": now,
+        "image": image,
+    }
+
+
+def _insert(
+    database: Database, session: Session, values: list[dict[str, Any]], *, now: datetime, by: str
+) -> int:
+    new = database.insert_new(session, QueueItemRow, values, QueueItemRow.id)
+    events = [
+        {"queue_row_id": item, "at": now, "from_state": None, "to_state": "proposed", "by": by}
+        for item in new
+    ]
+    if events:
+        session.execute(sa.insert(QueueEventRow), events)
+    return len(new)
+
+
+def _bare(query: sa.Select[QueueItemRow]) -> sa.Select[QueueItemRow]:
+    """Without what a change of state need not read."""
+    large = (QueueItemRow.image, QueueItemRow.data)
+    return query.options(*(defer(column, raiseload=True) for column in large))
+
+
+def _lock_rows(session: Session, monitor: str, row_ids: list[str]) -> dict[str, QueueItemRow]:
+    query = (
+        sa.select(QueueItemRow)
+        .where(
+            QueueItemRow.monitor == monitor,
+            QueueItemRow.row_digest.in_([digest(row_id) for row_id in row_ids]),
+        )
+        .order_by(QueueItemRow.id)
+        .with_for_update()
+    )
+    return {row.row_id: row for row in session.scalars(_bare(query))}
+
+
+def _step(
+    session: Session, row: QueueItemRow, state: QueueState, *, now: datetime, by: str
+) -> bool:
+    if state not in STEPS[row.state]:  # type: ignore[index]  # only this file writes it
+        return False
+    session.add(
+        QueueEventRow(queue_row_id=row.id, at=now, from_state=row.state, to_state=state, by=by)
+    )
+    row.state = state
+    row.changed_at = now
+    return True
+
+
+def _stored(row: QueueItemRow, *, image: bool) -> QueueRow:
+    return QueueRow(
+        id=row.id,
+        monitor=row.monitor,
+        window=Window(row.window_start, row.window_end),
+        state=row.state,  # type: ignore[arg-type]  # only this file writes it
+        note=row.note,
+        created_at=row.created_at,
+        changed_at=row.changed_at,
+        image=row.image if image else None,
+        **{name: getattr(row, name) for name in _SAME},
+    )
