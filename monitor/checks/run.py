@@ -1,0 +1,123 @@
+"""All checks on one window, each on its own: what breaks in one is a finding of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import pydantic
+
+from monitor.checks.context import Check, Context
+from monitor.core import plugins
+from monitor.core.errors import ConfigError
+from monitor.core.finding import Finding
+
+Options = Mapping[str, Mapping[str, Any]]
+
+
+def check_names() -> list[str]:
+    """Names of all checks, as the config writes them ("drift.numeric"), in the order they run."""
+    return [name for name, _ in _classes()]
+
+
+def build_checks(disabled: Collection[str] = (), options: Options | None = None) -> list[Check]:
+    """All checks but the disabled ones, with their options.
+
+    `disabled` may name a family: "bias" means every "bias.…".
+
+    Raises
+    ------
+    ConfigError
+        An unknown check, an unknown option or a wrong value; the message names it.
+    """
+    given = options or {}
+    known = dict(_classes())
+    families = {name.split(".")[0] for name in known}
+    for name in (*disabled, *given):
+        if name not in known and not (name in families and name not in given):
+            msg = f"There is no check {name!r}. Known: {', '.join(known)}."
+            raise ConfigError(msg)
+    return [
+        kind(_options(name, kind, given.get(name, {})))
+        for name, kind in known.items()
+        if name not in disabled and name.split(".")[0] not in disabled
+    ]
+
+
+def run_checks(
+    context: Context, disabled: Collection[str] = (), options: Options | None = None
+) -> list[Finding]:
+    """Findings of all checks, in a stable order.
+
+    A check that raises becomes one finding that names the check and the error; the rest goes on.
+    """
+    findings: list[Finding] = []
+    for check in build_checks(disabled, options):
+        findings.extend(_guarded(check, context))
+    return findings
+
+
+def key_of(finding: Finding) -> str:
+    """What an alarm about this finding is called: it groups findings to one event.
+
+    "schema", "volume", "freshness", "dataset", "duplicates", "rule:<name>", "check:<name>",
+    "bias:sex=Female:selection_rate", "performance:accuracy", or "column:<name>".
+
+    Examples
+    --------
+    >>> key_of(Finding(check="drift.numeric", column="temp", statistic="location", value=1,
+    ...                message=""))
+    'column:temp'
+    """
+    family, _, topic = finding.check.partition(".")
+    if finding.check == "quality.rules":
+        return f"rule:{finding.statistic}"
+    if family == "bias" and finding.segment is not None:
+        return f"bias:{finding.segment}:{_stem(finding.statistic)}"
+    if family == "performance":
+        where = f":{finding.segment}" if finding.segment else ""
+        return f"performance:{finding.statistic}{where}"
+    if finding.statistic == "check_failed":
+        return f"check:{finding.check}"
+    if finding.column is None or topic in {"schema", "duplicates"}:
+        return topic or family
+    return f"column:{finding.column}"
+
+
+def _stem(statistic: str) -> str:
+    """`selection_rate` of `selection_rate_difference` and `selection_rate_ratio`."""
+    return statistic.removesuffix("_difference").removesuffix("_ratio")
+
+
+def _classes() -> list[tuple[str, Any]]:
+    loaded = (plugins.load("checks", name) for name in plugins.names("checks"))
+    return [(str(kind.name), kind) for kind in loaded]
+
+
+def _options(name: str, kind: Any, values: Mapping[str, Any]) -> Any:
+    try:
+        return kind.Options(**values)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        known = ", ".join(kind.Options.model_fields) or "none"
+        msg = f"Check {name!r}, option {key!r}: {first['msg']}. Its options: {known}."
+        raise ConfigError(msg) from error
+
+
+def _guarded(check: Check, context: Context) -> list[Finding]:
+    found: list[Finding] = []
+    try:
+        found.extend(check.findings(context))
+    except Exception as error:  # noqa: BLE001 - one broken check must not cost the others
+        message = f"Check {check.name} failed and was left out: {type(error).__name__}: {error}"
+        found.append(
+            Finding(
+                check=check.name,
+                statistic="check_failed",
+                value=1.0,
+                severity="warning",
+                message=message[:500],
+            )
+        )
+    return found
