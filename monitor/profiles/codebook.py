@@ -1,0 +1,264 @@
+"""A map of numbers to codes that keeps their order: how a numeric column is counted.
+
+A value is standardised by the reference, rounded to float32, and its top 16 bits are the code.
+Where much of the reference falls into few codes (several far clusters, say), a range of codes
+has a child map with a centre and scale of its own, down to three levels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.profiles import packing
+
+if TYPE_CHECKING:
+    from monitor.profiles.types import NumericProfile
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+
+CODES = 1 << 16
+DEPTH = 3
+HOT_SHARE = 0.004
+HOT_GAP = 8
+ATOM_SHARE = 0.001
+_SPANS = ((25.0, 75.0), (10.0, 90.0), (2.0, 98.0), (0.0, 100.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One map: standardise by `center` and `scale`, take the top 16 bits.
+
+    `ranges` has a row (low, high, child) for each hot range: rows whose ordered code lies in
+    low … high are coded again by node `child`.
+    """
+
+    center: float
+    scale: float
+    ranges: IntArray  #: shape (n_ranges, 3), ascending
+
+
+@dataclass(frozen=True, slots=True)
+class Codebook:
+    """Nested maps, the root first. Two profiles merge only when they share a codebook.
+
+    A code is root << 32 | child << 16 | grandchild, each the *ordered* 16-bit code of its map,
+    so that codes ascend with the values.
+    """
+
+    shift: int  #: subtracted from integers before they become floats
+    nodes: tuple[Node, ...]
+    atoms: IntArray  #: codes of single values that are frequent in the reference
+    atom_values: FloatArray  #: their values
+    integers: bool  #: all reference values are whole numbers
+    times: bool = False  #: values are microseconds since 1970
+    id: str = field(default="")
+
+    def lower(self, codes: IntArray) -> FloatArray:
+        """Least value of each code; for an atom its value."""
+        return self._edges(codes, upper=False)
+
+    def upper(self, codes: IntArray) -> FloatArray:
+        """Least value above each code (an atom: its value)."""
+        return self._edges(codes, upper=True)
+
+    def _edges(self, codes: IntArray, *, upper: bool) -> FloatArray:
+        codes = np.asarray(codes, np.int64)
+        edges = np.array([self._edge(int(code), upper=upper) for code in codes])
+        if len(self.atoms) and len(codes):
+            at = np.searchsorted(self.atoms, codes).clip(max=len(self.atoms) - 1)
+            edges = np.where(self.atoms[at] == codes, self.atom_values[at], edges)
+        return edges.astype(np.float64)
+
+    def _edge(self, code: int, *, upper: bool) -> float:
+        low, high, node = -np.inf, np.inf, self.nodes[0]
+        for bits in (32, 16, 0):
+            own = (code >> bits) & 0xFFFF
+            child = next((row for row in node.ranges if row[0] == own), None)
+            if child is None or bits == 0:
+                edge = node_edge(node, own + upper)
+                return float(np.clip(edge, low, high)) + float(self.shift)
+            low = max(low, node_edge(node, int(child[0])))
+            high = min(high, node_edge(node, int(child[1]) + 1))
+            node = self.nodes[int(child[2])]
+        raise AssertionError
+
+
+def node_edge(node: Node, ordered: int) -> float:
+    """Least value of an ordered code of one map, in the shifted units of the codebook."""
+    # Negative codes run away from zero: their bits are inverted, and they end one later.
+    bits = (ordered - 0x8000) << 16 if ordered >= 0x8000 else ((0x8000 - ordered) << 16)
+    magnitude = float(np.array(min(bits, 0x7F800000), np.uint32).view(np.float32))
+    z = magnitude if ordered >= 0x8000 else -magnitude
+    return node.center + z * node.scale
+
+
+def ordered_codes() -> IntArray:
+    """Ordered code of each raw one (top 16 bits of a float32): shape (65536,)."""
+    raw = np.arange(CODES)
+    return np.where(raw & 0x8000, 0xFFFF - raw, raw | 0x8000)
+
+
+ORDER = ordered_codes()
+
+
+def encode(z: FloatArray, node: Node) -> IntArray:
+    """Ordered code of each shifted value by one map; infinities get the outer codes."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        standard = ((z - node.center) * inverse(node)).astype(np.float32)
+    return np.asarray(ORDER[standard.view(np.uint32) >> np.uint32(16)])
+
+
+def inverse(node: Node) -> float:
+    """1 / scale, kept finite."""
+    return float(min(1.0 / node.scale, 1e300))
+
+
+def learn_codebook(values: npt.ArrayLike, *, times: bool = False) -> Codebook:
+    """The codebook of a sample of about 100,000 reference values.
+
+    Parameters
+    ----------
+    values : array_like, shape (n,)
+        Integers (kept exact) or floats; NaN and infinities are left out. n may be 0.
+    times : bool
+        The values are microseconds since 1970.
+    """
+    array = np.asarray(values)
+    shift = 0
+    if array.dtype.kind in "iu":
+        shift = _shift(array)
+        finite = (
+            (array - array.dtype.type(shift)).astype(np.float64)
+            if shift
+            else (array.astype(np.float64))
+        )
+        integers = len(array) > 0
+    else:
+        finite = array.astype(np.float64)
+        finite = finite[np.isfinite(finite)]
+        integers = len(finite) > 0 and bool(np.all(finite == np.rint(finite)))
+    builder = _Builder()
+    builder.add(np.sort(finite), depth=1, total=len(finite), prefix=0)
+    atoms = sorted(builder.atoms)
+    book = Codebook(
+        shift=shift,
+        nodes=tuple(node for node in builder.nodes if node is not None),
+        atoms=np.array([code for code, _ in atoms], np.int64),
+        atom_values=np.array([value + shift for _, value in atoms], np.float64),
+        integers=integers,
+        times=times,
+    )
+    digest = hashlib.sha256(b"".join(packing.payload(book))).hexdigest()[:16]
+    return replace(book, id=digest)
+
+
+def _shift(array: npt.NDArray[np.signedinteger]) -> int:
+    """The median where float64 would lose digits (timestamps); else 0."""
+    if not len(array):
+        return 0
+    middle = int(np.partition(array, len(array) // 2)[len(array) // 2])
+    return middle if abs(middle) > 2**40 else 0
+
+
+class _Builder:
+    """Learns the nested maps from sorted values."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node | None] = []
+        self.atoms: list[tuple[int, float]] = []
+
+    def add(self, values: FloatArray, *, depth: int, total: int, prefix: int) -> int:
+        at = len(self.nodes)
+        self.nodes.append(None)
+        center, scale = _standard(values)
+        plain = Node(center, scale, np.empty((0, 3), np.int64))
+        codes = encode(values, plain)
+        unique, starts, counts = np.unique(codes, return_index=True, return_counts=True)
+        single = values[starts] == values[starts + counts - 1]
+        hot = unique[(counts > HOT_SHARE * total) & ~single]
+        ranges = _ranges(hot) if depth < DEPTH else []
+        bits = 16 * (DEPTH - depth)
+        alone = single & (counts >= ATOM_SHARE * total)
+        for code, value in zip(unique[alone].tolist(), values[starts[alone]].tolist(), strict=True):
+            if not any(low <= code <= high for low, high in ranges):
+                self.atoms.append((prefix | code << bits, value))
+        rows = []
+        for low, high in ranges:
+            inside = values[(codes >= low) & (codes <= high)]
+            child = self.add(inside, depth=depth + 1, total=total, prefix=prefix | low << bits)
+            rows.append((low, high, child))
+        self.nodes[at] = Node(center, scale, np.array(rows, np.int64).reshape(-1, 3))
+        return at
+
+
+def _standard(values: FloatArray) -> tuple[float, float]:
+    """Median element, and the first span of percentiles that is not zero."""
+    if not len(values):
+        return 0.0, 1.0
+    last = len(values) - 1
+    for low, high in _SPANS:
+        ends = values[int(last * low / 100)], values[int(last * high / 100)]
+        span = float(ends[1] / 2 - ends[0] / 2) * 2
+        if span > 0:
+            return float(values[len(values) // 2]), min(span, 1e300)
+    return float(values[len(values) // 2]), 1.0
+
+
+def _ranges(hot: IntArray) -> list[tuple[int, int]]:
+    """Hot codes of one sign, at most `HOT_GAP` apart, joined to ranges."""
+    ranges: list[tuple[int, int]] = []
+    for code in hot.tolist():
+        if (
+            ranges
+            and code - ranges[-1][1] <= HOT_GAP
+            and (code < 0x8000) == (ranges[-1][1] < 0x8000)
+        ):
+            ranges[-1] = (ranges[-1][0], code)
+        else:
+            ranges.append((code, code))
+    return ranges
+
+
+def aligned(left: NumericProfile, right: NumericProfile) -> tuple[IntArray, IntArray, IntArray]:
+    """Codes of either profile, ascending, and the counts of both on them.
+
+    The difference of the cumulated shares is the KS statistic, within 0.002 of exact.
+    """
+    codes = np.union1d(left.codes, right.codes)
+    counts = np.zeros((2, len(codes)), np.int64)
+    for side, row in zip((left, right), counts, strict=True):
+        row[np.searchsorted(codes, side.codes)] = side.counts
+    return codes, counts[0], counts[1]
+
+
+def quantile(profile: NumericProfile, codebook: Codebook, q: npt.ArrayLike) -> FloatArray:
+    """Quantiles of the values, linear inside of a code; NaN without values.
+
+    Parameters
+    ----------
+    q : array_like
+        In 0 … 1. The result has its shape.
+    """
+    wanted = np.asarray(q, np.float64)
+    total = int(profile.counts.sum())
+    if total == 0:
+        return np.full(wanted.shape, np.nan)
+    ends = np.cumsum(profile.counts)
+    rank = wanted * total
+    at = np.searchsorted(ends, rank).clip(max=len(ends) - 1)
+    low, high = (
+        np.clip(edge, profile.minimum, profile.maximum)
+        for edge in (
+            codebook.lower(profile.codes[at.ravel()]),
+            codebook.upper(profile.codes[at.ravel()]),
+        )
+    )
+    share = (rank - (ends[at] - profile.counts[at])) / profile.counts[at]
+    share = share.clip(0.0, 1.0).ravel()
+    return np.asarray(low * (1 - share) + high * share).reshape(wanted.shape)
