@@ -1,1 +1,7 @@
 """Pages and mails, drawn from stored runs; nothing is computed here."""
+
+from reports.mail import MailBody, mail
+from reports.notebook import notebook
+from reports.page import render
+
+__all__ = ["MailBody", "mail", "notebook", "render"]

@@ -1,0 +1,167 @@
+"""What changed, in one sentence: the verdict of a page, the subject of a mail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reports import humanize
+from reports.plain import clean, shorten
+from reports.view import AlarmView, ColumnView, ReportView
+
+_UNJUDGED = frozenset({"id", "timestamp", "model_version", "ignored"})
+_SEVERITY = {"critical": 0, "warning": 1, "info": 2}
+_ROLE = {"label": 0, "prediction": 1, "score": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A column of the table with the columns that were derived from it."""
+
+    column: ColumnView
+    children: tuple[ColumnView, ...] = ()
+
+    @property
+    def drifted(self) -> bool:
+        """Whether it, or one of those derived from it, differs."""
+        return self.column.drifted or any(child.drifted for child in self.children)
+
+
+def strength(column: ColumnView) -> float:
+    """|effect| over the smallest effect that matters; 0 where that is not known."""
+    if column.effect is None or not column.gate:
+        return 0.0
+    return abs(column.effect / column.gate)
+
+
+def groups(view: ReportView) -> tuple[Group, ...]:
+    """All columns, derived ones with their parent: drifted first, the root change on top."""
+    physical = {column.name for column in view.columns if not column.parent}
+    tops = [c for c in view.columns if not c.parent or c.parent not in physical]
+    owned: dict[str, list[ColumnView]] = {}
+    for column in view.columns:
+        if column.parent and column.parent in physical:
+            owned.setdefault(column.parent, []).append(column)
+    roots = {name: i for alarm in reversed(view.alarms) for i, name in enumerate(alarm.columns)}
+    made = [
+        Group(
+            top, tuple(sorted(owned.get(top.name, ()), key=lambda c: (not c.drifted, -strength(c))))
+        )
+        for top in tops
+    ]
+
+    def rank(group: Group) -> tuple[bool, int, int, float, int]:
+        members = [group.column, *group.children]
+        named = min(roots.get(member.name, len(roots)) for member in members)
+        worst = min(_SEVERITY[member.severity] for member in members)
+        strong = max(strength(member) for member in members) if group.drifted else 0.0
+        role = _ROLE.get(group.column.role, 3 if group.column.role not in _UNJUDGED else 9)
+        return not group.drifted, named if group.drifted else 0, worst, -strong, role
+
+    return tuple(sorted(made, key=rank))
+
+
+def watched(view: ReportView) -> tuple[Group, ...]:
+    """The groups whose distribution is judged."""
+    return tuple(group for group in groups(view) if group.column.role not in _UNJUDGED)
+
+
+def differing(view: ReportView) -> tuple[ColumnView, ...]:
+    """Columns that differ, the root change first; of a parent and its derived ones the parent."""
+    found: list[ColumnView] = []
+    for group in groups(view):
+        if group.column.drifted:
+            found.append(group.column)
+        else:
+            found.extend(child for child in group.children if child.drifted)
+    return tuple(found)
+
+
+def news(view: ReportView) -> tuple[AlarmView, ...]:
+    """Alarms opened in this window."""
+    return tuple(alarm for alarm in view.alarms if alarm.state == "opened")
+
+
+def open_alarms(view: ReportView) -> tuple[AlarmView, ...]:
+    """Alarms that are open, the new ones first."""
+    ongoing = (alarm for alarm in view.alarms if alarm.state == "open")
+    return news(view) + tuple(ongoing)
+
+
+def verdict(view: ReportView) -> str:
+    """The view's own sentence, or one made from its columns and alarms."""
+    if view.verdict:
+        return view.verdict
+    changed = differing(view)
+    if changed:
+        return f"{_who(changed)} {_differs(len(changed))} from the reference."
+    others = open_alarms(view)
+    if others:
+        more = f", and {len(others) - 1} more" if len(others) > 1 else ""
+        return f"{others[0].title}{more}."
+    number = len(watched(view))
+    if not number:
+        return "There is no column to watch."
+    if number == 1:
+        return "Nothing changed in the one column that is watched."
+    return f"Nothing changed in the {number:,} columns that are watched."
+
+
+def certainty(view: ReportView) -> str:
+    """Since when, and how often such evidence would come by chance; empty on a quiet day."""
+    changed = differing(view)
+    alarms = open_alarms(view)
+    if not changed and not alarms:
+        return ""
+    sinces = [alarm.since for alarm in alarms if alarm.since] or [
+        column.since for column in changed[:1] if column.since
+    ]
+    years = [alarm.once_in_years for alarm in alarms if alarm.once_in_years is not None] or [
+        column.once_in_years for column in changed if column.once_in_years is not None
+    ]
+    parts = []
+    if sinces and not view.one_window:
+        parts.append(f"Since {humanize.opening(view, min(sinces))}.")
+    if years:
+        parts.append(f"Evidence this strong would come by chance {humanize.by_chance(max(years))}.")
+    return " ".join(parts)
+
+
+def _differs(number: int) -> str:
+    return "differs" if number == 1 else "differ"
+
+
+def _who(changed: Sequence[ColumnView], limit: int = 48) -> str:
+    first = f"`{clean(changed[0].name, limit)}`"
+    if len(changed) == 1:
+        return first
+    if len(changed) == 2:
+        return f"{first} and `{clean(changed[1].name, limit)}`"
+    return f"{first} and {len(changed) - 1:,} more columns"
+
+
+def subject(view: ReportView, limit: int = 78) -> str:
+    """At most `limit` characters, in one line: monitor, what changed, when."""
+    when = humanize.window(view.window_start, view.window_end, year=False)
+    tail = f" ({when})" if when else ""
+    monitor = clean(view.monitor, 24) or "driftloop"
+    changed = differing(view)
+    room = limit - len(monitor) - len(tail) - 2
+    return f"{monitor}: {_said(view, changed, room)}{tail}"
+
+
+def _said(view: ReportView, changed: Sequence[ColumnView], room: int) -> str:
+    if changed:
+        more = f" and {len(changed) - 1:,} more" if len(changed) > 1 else ""
+        for end in (f"{more} {_differs(len(changed))} from the reference", f"{more} changed", more):
+            space = room - len(end) - 2
+            name = clean(changed[0].name, max(space, 8))
+            if space >= min(len(name), 16):
+                return f"`{name}`{end}"
+    alarms = open_alarms(view)
+    if alarms:
+        return shorten(clean(alarms[0].title), max(room, 12))
+    closed = [alarm for alarm in view.alarms if alarm.state == "closed"]
+    if closed:
+        return shorten(f"over: {clean(closed[0].title)}", max(room, 12))
+    return "nothing changed"

@@ -1,0 +1,234 @@
+"""The report: one HTML page without outside files and without scripts."""
+
+from __future__ import annotations
+
+import base64
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from reports import headline, heat, histograms, humanize, intervals, plain, series
+from reports.headline import Group
+from reports.view import BalanceView, BiasGroup, ColumnView, PerformanceView, QueueCard, ReportView
+
+MAX_CARDS = 30
+MAX_DETAILED = 80  #: groups drawn with all their evidence; the drifted ones come first
+MAX_LEVELS = 14
+MAX_IMAGE_BYTES = 40_000
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@functools.cache
+def environment() -> Environment:
+    """Jinja with autoescape, strict about names, and the filters of this package."""
+    made = Environment(
+        loader=PackageLoader("reports"),
+        autoescape=select_autoescape(("html.j2", "html")),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(
+        by_chance=humanize.by_chance,
+        clean=plain.clean,
+        count=humanize.count,
+        day=humanize.day,
+        duration=humanize.duration,
+        effect=humanize.effect,
+        effect_interval=humanize.effect_interval,
+        instant=humanize.instant,
+        name=plain.name,
+        number=humanize.number,
+        number_interval=humanize.number_interval,
+        p_value=humanize.p_value,
+        plural=humanize.plural,
+        prose=plain.prose,
+        share=humanize.share,
+        share_interval=humanize.share_interval,
+        words=lambda text: plain.clean(text).replace("_", " "),
+    )
+    made.globals.update(
+        histogram=histograms.histogram,
+        sparkline=series.sparkline,
+        history=series.history,
+        dot_plot=intervals.dot_plot,
+        opening=humanize.opening,
+        levels=levels,
+        image=image,
+    )
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One level of a categorical column in its table of levels."""
+
+    label: str
+    reference: float
+    current: float
+    bar_reference: float  #: width in percent of the widest
+    bar_current: float
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """The levels that are shown, and how many are not."""
+
+    shown: tuple[Level, ...]
+    hidden: int
+
+
+def levels(column: ColumnView) -> Levels | None:
+    """The table of levels of a column whose bins have no edges."""
+    bins = column.bins
+    if bins is None or bins.edges or not bins.labels:
+        return None
+    rows = list(zip(bins.labels, bins.reference, bins.current, strict=False))
+    widest = max([share for _, was, now in rows for share in (was, now)] + [0.0]) or 1.0
+    if len(rows) > MAX_LEVELS:
+        kept = sorted(rows, key=lambda row: -max(abs(row[1] - row[2]) * 4, row[1], row[2]))
+        chosen = set(map(id, kept[:MAX_LEVELS]))
+        shown = [row for row in rows if id(row) in chosen]
+    else:
+        shown = rows
+    return Levels(
+        tuple(Level(a, b, c, 100 * b / widest, 100 * c / widest) for a, b, c in shown),
+        len(rows) - len(shown),
+    )
+
+
+def image(card: QueueCard) -> Markup:
+    """The picture of a row as a data URI; nothing when it is no PNG or too large for a page."""
+    content = card.image_png
+    if content is None or not content.startswith(_PNG) or len(content) > MAX_IMAGE_BYTES:
+        return Markup("")
+    encoded = base64.b64encode(content).decode("ascii")
+    alt = f"Picture of row {plain.clean(card.row_id, 40)}"
+    return Markup('<img src="data:image/png;base64,{}" alt="{}">').format(encoded, alt)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the table of columns."""
+
+    title: str
+    groups: tuple[Group, ...]
+
+
+def sections(groups: Sequence[Group]) -> tuple[Section, ...]:
+    """Columns that differ, those that do not, those of which too little is known."""
+    differ = tuple(group for group in groups if group.drifted)
+    short = tuple(group for group in groups if not group.drifted and not group.column.enough)
+    calm = tuple(group for group in groups if not group.drifted and group.column.enough)
+    titled = [
+        Section(f"{humanize.plural(len(differ), 'column')} that "
+                f"{'differs' if len(differ) == 1 else 'differ'} from the reference", differ),
+        Section(f"{humanize.plural(len(calm), 'column')} without a difference that matters", calm),
+        Section(f"{humanize.plural(len(short), 'column')} with too few rows to say", short),
+    ]  # fmt: skip
+    return tuple(section for section in titled if section.groups)
+
+
+@dataclass(frozen=True, slots=True)
+class BiasTable:
+    """The groups of one segmentation under one metric, on one axis."""
+
+    metric: str
+    segment: str
+    groups: tuple[BiasGroup, ...]
+    axis: tuple[float, float]
+
+
+def bias_tables(view: ReportView) -> tuple[BiasTable, ...]:
+    """One table for each metric and segmentation, in the order they come."""
+    tables = []
+    for (metric, segment), found in groupby(view.bias, key=lambda g: (g.metric, g.segment)):
+        members = tuple(found)
+        values = [v for g in members for v in (g.value, g.reference, *(g.interval or ()))]
+        tables.append(BiasTable(metric, segment, members, intervals.axis_of(values)))
+    return tuple(tables)
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceTable:
+    """The shares of the classes of one column, on one axis."""
+
+    view: BalanceView
+    axis: tuple[float, float]
+
+
+def balance_tables(view: ReportView) -> tuple[BalanceTable, ...]:
+    """The tables of the view; their axes begin at 0."""
+    tables = []
+    for table in view.balance:
+        values = [
+            v for r in table.rows for v in (r.current, r.reference, *(r.current_interval or ()))
+        ]
+        tables.append(BalanceTable(table, (0.0, intervals.axis_of([0.0, *values])[1])))
+    return tuple(tables)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure of merit with its chart."""
+
+    view: PerformanceView
+    chart: Markup
+
+
+def figures(view: ReportView) -> tuple[Figure, ...]:
+    """Measured figures first, then the estimates."""
+    ordered = sorted(view.performance, key=lambda figure: figure.estimated)
+    return tuple(
+        Figure(
+            figure,
+            series.figure_over_time(
+                figure.metric, figure.history, figure.reference, estimated=figure.estimated
+            ),
+        )
+        for figure in ordered
+    )
+
+
+def _heat_columns(groups: Sequence[Group]) -> list[ColumnView]:
+    return [column for group in groups for column in (group.column, *group.children)]
+
+
+def render(view: ReportView) -> str:
+    """One self-contained HTML page.
+
+    Returns
+    -------
+    str
+        To be written as UTF-8. It loads nothing from elsewhere and runs no script; a strict
+        content security policy travels in it. At most 500 kB for 50 columns and 52 windows.
+    """
+    groups = headline.groups(view)
+    watched = headline.watched(view)
+    anchors = {group.column.name: f"c{i}" for i, group in enumerate(groups, 1)}
+    anchors |= {
+        child.name: anchors[group.column.name] for group in groups for child in group.children
+    }
+    return environment().get_template("page.html.j2").render(
+        view=view,
+        verdict=headline.verdict(view),
+        certainty=headline.certainty(view),
+        differing=headline.differing(view),
+        watched=watched,
+        sections=sections(groups),
+        detailed={group.column.name for group in groups[:MAX_DETAILED]},
+        total=len(groups),
+        anchors=anchors,
+        heat=heat.heat_map(view, _heat_columns(watched)),
+        balance=balance_tables(view),
+        bias=bias_tables(view),
+        figures=figures(view),
+        cards=view.queue[:MAX_CARDS],
+        window=humanize.window(view.window_start, view.window_end),
+        alarmed=[alarm for alarm in view.alarms if alarm.state != "closed"],
+        closed=[alarm for alarm in view.alarms if alarm.state == "closed"],
+    )  # fmt: skip

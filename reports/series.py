@@ -1,0 +1,236 @@
+"""What happened over time: the effect on a column, and figures of merit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from markupsafe import Markup
+
+from reports import humanize, svg
+from reports.intervals import axis_of, finite
+from reports.view import ColumnView, HistoryPoint, Interval, Mark, ReportView, ValuePoint
+
+
+class _Scale:
+    """Linear map of values to heights; 0 is always on it."""
+
+    def __init__(self, values: Sequence[float], top: float, bottom: float) -> None:
+        self.high, self.low = max([*values, 0.0]), min([*values, 0.0])
+        room = (self.high - self.low) * 0.08 or 1.0
+        self._top, self._bottom = top, bottom
+        self._span = self.high - self.low + 2 * room
+        self._base = self.low - room
+
+    def __call__(self, value: float) -> float:
+        share = (value - self._base) / self._span
+        return self._bottom - min(max(share, 0.0), 1.0) * (self._bottom - self._top)
+
+
+def _gate_band(gate: float | None, width: float, scale: _Scale) -> list[Markup]:
+    if gate is None or not math.isfinite(gate) or gate <= 0:
+        return []
+    top, bottom = scale(gate), scale(-gate)
+    data = f"M0 {svg.coordinate(top)}H{svg.coordinate(width)}V{svg.coordinate(bottom)}H0Z"
+    return [svg.path(data, "band")]
+
+
+def _runs(points: Sequence[tuple[float, float | None]]) -> list[list[svg.Point]]:
+    """Unbroken stretches of points that have a value."""
+    runs: list[list[svg.Point]] = [[]]
+    for x, y in points:
+        if y is None or not math.isfinite(y):
+            runs.append([])
+        else:
+            runs[-1].append((x, y))
+    return [run for run in runs if run]
+
+
+def _trace(points: Sequence[tuple[float, float | None]], class_: str) -> list[Markup]:
+    data = "".join(
+        svg.line(run if len(run) > 1 else [run[0], (run[0][0] + 0.1, run[0][1])])
+        for run in _runs(points)
+    )
+    return [svg.path(data, class_)]
+
+
+def _plotted(point: HistoryPoint) -> float | None:
+    usable = point.effect is not None and math.isfinite(point.effect) and not point.gap
+    return point.effect if usable else None
+
+
+def sparkline(column: ColumnView, *, width: float = 140, height: float = 38) -> Markup:
+    """The effect window by window, the band of what is too small to matter behind it."""
+    history = column.history
+    if len(history) < 2:
+        return Markup("")
+    gates = [column.gate, -column.gate] if column.gate else []
+    scale = _Scale(finite([*map(_plotted, history), *gates]), 2, height - 2)
+    step = (width - 8) / (len(history) - 1)
+    points = [(4 + i * step, _on(scale, _plotted(point))) for i, point in enumerate(history)]
+    hot = [
+        (x, y)
+        for (x, y), point in zip(points, history, strict=True)
+        if point.drifted and y is not None
+    ]
+    last = [(x, y) for x, y in points[-1:] if y is not None]
+    return svg.drawing(
+        width,
+        height,
+        _history_says(column),
+        *_gate_band(column.gate, width, scale),
+        *_trace(points, "trace"),
+        svg.dots(hot, 2.2, "hot"),
+        svg.dots(last, 3, "last hot" if column.drifted else "last"),
+    )
+
+
+def _on(scale: Callable[[float], float], value: float | None) -> float | None:
+    return None if value is None else scale(value)
+
+
+def _history_says(column: ColumnView) -> str:
+    drifted = sum(point.drifted for point in column.history)
+    newest = _plotted(column.history[-1])
+    now = humanize.effect(newest, column.unit) if newest is not None else "no data"
+    return (
+        f"History of {column.name} over {humanize.plural(len(column.history), 'window')}: "
+        f"{drifted} differ, the newest is {now}"
+    )
+
+
+def history(view: ReportView, column: ColumnView, *, width: float = 560) -> Markup:
+    """The effect over time with its interval, an axis and what happened meanwhile."""
+    points = column.history
+    if len(points) < 2:
+        return Markup("")
+    height, left, right, top, floor = 150.0, 46.0, 8.0, 16.0, 126.0
+    ends = [end for point in points for end in point.interval or ()]
+    gates = [column.gate, -column.gate] if column.gate else []
+    effects = finite([*map(_plotted, points), *gates])
+    limit = 2.5 * max(map(abs, effects), default=1.0)
+    inside = [min(max(end, -limit), limit) for end in finite(ends)]
+    scale = _Scale([*effects, *inside], top, floor)
+    xs = _positions([point.window_start for point in points], left, width - right)
+    drawn = [(x, _on(scale, _plotted(point))) for x, point in zip(xs, points, strict=True)]
+    hot = [(x, y) for (x, y), p in zip(drawn, points, strict=True) if p.drifted and y is not None]
+    spans = [(x, point.interval) for x, point in zip(xs, points, strict=True) if not point.gap]
+    band = svg.element(
+        "g",
+        *_gate_band(column.gate, width - left, scale),
+        transform=f"translate({svg.coordinate(left)} 0)",
+    )
+    zero = svg.path(svg.line([(left, scale(0)), (width, scale(0))]), "axis")
+    return svg.drawing(
+        width,
+        height,
+        _history_says(column),
+        band,
+        zero,
+        *_marks(view.marks, points[0].window_start, points[-1].window_start, xs, floor),
+        _whiskers(spans, scale),
+        *_trace(drawn, "trace"),
+        svg.dots(hot, 3, "hot"),
+        *_y_labels(column, scale, left - 6),
+        *time_axis([point.window_start for point in points], xs, height - 4),
+        class_="wide",
+    )
+
+
+def _positions(starts: Sequence[datetime], left: float, right: float) -> list[float]:
+    step = (right - left - 8) / max(len(starts) - 1, 1)
+    return [left + 4 + i * step for i in range(len(starts))]
+
+
+def _whiskers(spans: Sequence[tuple[float, Interval | None]], scale: _Scale) -> Markup:
+    data = "".join(
+        svg.line([(x, scale(interval[0])), (x, scale(interval[1]))])
+        for x, interval in spans
+        if interval is not None and not any(math.isnan(end) for end in interval)
+    )
+    return svg.path(data, "whisker")
+
+
+def _y_labels(column: ColumnView, scale: _Scale, x: float) -> list[Markup]:
+    picked = [0.0]
+    for end in (scale.high, scale.low):
+        if all(abs(scale(end) - scale(other)) > 12 for other in picked):
+            picked.append(end)
+    unit = {"share": 100.0, "ratio": 100.0}.get(column.unit, 1.0)
+    return [
+        svg.label(
+            x, scale(y) + 3.5, humanize.number(float(f"{y * unit:.2g}"), signed=True), "tick", "end"
+        )
+        for y in picked
+    ]
+
+
+def _marks(
+    marks: Sequence[Mark], first: datetime, last: datetime, xs: Sequence[float], floor: float
+) -> list[Markup]:
+    drawn: list[Markup] = []
+    span = (last - first).total_seconds()
+    for mark in [mark for mark in marks if span and first <= mark.at <= last][:8]:
+        x = xs[0] + (mark.at - first).total_seconds() / span * (xs[-1] - xs[0])
+        drawn.append(svg.path(svg.line([(x, 12), (x, floor)]), "event"))
+        late = x > xs[0] + 0.7 * (xs[-1] - xs[0])
+        drawn.append(
+            svg.label(x + (-4 if late else 4), 12, mark.label, "tick", "end" if late else "start")
+        )
+    return drawn
+
+
+def time_axis(starts: Sequence[datetime], xs: Sequence[float], y: float) -> list[Markup]:
+    """Month names (or days, where there are few) under the windows that begin one."""
+    long = bool(starts) and (starts[-1] - starts[0]).days > 75
+    drawn: list[Markup] = []
+    free = -math.inf
+    for i, (start, x) in enumerate(zip(starts, xs, strict=True)):
+        begins = i == 0 or not long or start.month != starts[i - 1].month
+        if begins and x >= free and (i == 0 or x <= xs[-1] - 6 or not long):
+            says = f"{start:%b}" if long else humanize.day(start, year=False)
+            drawn.append(svg.label(x, y, says, "tick"))
+            free = x + 9 * len(says)
+    return drawn
+
+
+def figure_over_time(
+    name: str, points: Sequence[ValuePoint], reference: float | None, *, estimated: bool
+) -> Markup:
+    """A figure of merit over time: measured as a full line, estimated as a broken one."""
+    if len(points) < 2:
+        return Markup("")
+    width, height = 320.0, 96.0
+    low, high = axis_of([reference, *(p.value for p in points)])
+    ends = [end for p in points for end in p.interval or ()]
+    low, high = axis_of(
+        [low, high, *(min(max(e, 2 * low - high), 2 * high - low) for e in finite(ends))]
+    )
+
+    def at(value: float) -> float:
+        return 78 - min(max((value - low) / (high - low), 0.0), 1.0) * 72
+
+    xs = _positions([p.window_start for p in points], 44, width)
+    drawn = [(x, _on(at, p.value)) for x, p in zip(xs, points, strict=True)]
+    bars = "".join(
+        svg.line([(x, at(p.interval[0])), (x, at(p.interval[1]))])
+        for x, p in zip(xs, points, strict=True)
+        if p.interval is not None and not any(math.isnan(end) for end in p.interval)
+    )
+    was = []
+    if reference is not None and math.isfinite(reference):
+        was = [svg.path(svg.line([(44, at(reference)), (width, at(reference))]), "was")]
+    labels = [svg.label(38, at(v) + 3.5, humanize.number(v), "tick", "end") for v in (low, high)]
+    return svg.drawing(
+        width,
+        height,
+        f"{name} over {humanize.plural(len(points), 'window')}",
+        *was,
+        svg.path(bars, "whisker"),
+        *_trace(drawn, "trace broken" if estimated else "trace"),
+        svg.dots([p for run in _runs(drawn) for p in run][-1:], 3, "last"),
+        *labels,
+        *time_axis([p.window_start for p in points], xs, height - 3),
+        class_="wide",
+    )
