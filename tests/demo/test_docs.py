@@ -1,0 +1,36 @@
+"""What the documents promise about files is true."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import monitor
+
+ROOT = Path(monitor.__file__).parent.parent
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)#\s]+)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_files(page: Path):
+    links = [link for link in LINK.findall(page.read_text()) if "://" not in link]
+    broken = [link for link in links if not (page.parent / link).exists()]
+
+    assert not broken
+
+
+def test_every_decision_is_in_the_list():
+    folder = ROOT / "docs" / "decisions"
+    listed = LINK.findall((folder / "README.md").read_text())
+
+    assert sorted(listed) == sorted(page.name for page in folder.glob("0*.md"))
+
+
+def test_the_text_of_the_licence_that_asks_for_it_travels_with_the_data():
+    text = (ROOT / "monitor" / "demo" / "data" / "LICENSE-fashion-mnist.txt").read_text()
+
+    assert "Copyright © 2017 Zalando SE" in text
+    assert "shall be included in all copies" in text
