@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
-
-from monitor.evidence.types import Verdict
+from typing import Any, Protocol
 
 #: A column closes after this many calm windows in a row.
 CALM_WINDOWS = 2
+
+
+class Signal(Protocol):
+    """What one window says: a `Verdict`, or several of them taken together."""
+
+    @property
+    def fired(self) -> bool:
+        """Whether there is something to tell."""
+        ...
+
+    @property
+    def calm(self) -> bool:
+        """Whether nothing is left of it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +110,7 @@ class Change:
 
 def advance(
     states: States,
-    verdicts: Mapping[str, Verdict],
+    verdicts: Mapping[str, Signal],
     position: int,
     *,
     escalation_windows: int | None = None,
@@ -135,7 +147,7 @@ def advance(
     )
 
 
-def _next(state: ColumnState, verdict: Verdict, position: int) -> ColumnState:
+def _next(state: ColumnState, verdict: Signal, position: int) -> ColumnState:
     if verdict.fired:
         state = replace(state, last_fired_position=position, calm_windows=0)
         if state.open:
