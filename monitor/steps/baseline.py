@@ -1,0 +1,200 @@
+"""The reference, learned once: what to count, what is usual, and how much windows vary."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+
+from monitor.checks.judged import Fold, observe, plan_series
+from monitor.checks.scalars import ScalarPlan, plan_scalars
+from monitor.config import Cadence
+from monitor.core.columns import Roles
+from monitor.core.errors import ColumnNotFoundError, EmptySourceError, ReferenceDataError
+from monitor.core.ports import Reading, Source
+from monitor.core.window import Window
+from monitor.evidence import Reference
+from monitor.evidence.reference import FEWEST_WINDOWS
+from monitor.evidence.types import Observation, Series
+from monitor.profiles.blocks import design_effect
+from monitor.profiles.infer import infer_columns
+from monitor.profiles.learn import learn
+from monitor.profiles.plan import Plan
+from monitor.profiles.split import ByOrder, ByTime
+from monitor.profiles.types import Profile
+from monitor.steps import labels as later
+from monitor.steps.engine import Engine
+from monitor.steps.setup import Setup
+
+#: Rows that codebooks, levels and encoders are learned from.
+LEARNING_ROWS = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """One version of a reference, ready to judge windows by."""
+
+    plan: Plan
+    pooled: Profile  #: all windows of the reference together
+    windows: int
+    by_time: bool  #: False: blocks in file order stand in for windows
+    evidence: Reference
+    series: Mapping[str, Series]
+    folds: Mapping[str, Fold]
+    scalars: ScalarPlan
+    version: int | None = None
+
+    def observe(self, profile: Profile) -> Observation:
+        """A window as evidence reads it."""
+        return observe(self.folds, profile, self.scalars.values(profile))
+
+
+def build(
+    source: Source, setup: Setup, engine: Engine, labels: later.Labels | None = None
+) -> Baseline:
+    """Learn the reference from its rows: a sample first, then one pass over all of them.
+
+    Raises
+    ------
+    ColumnNotFoundError
+        A role names a column that is not there.
+    ReferenceDataError, EmptySourceError
+        There are no rows in the reference.
+    """
+    schema = check_roles(source, setup.roles, labels)
+    timestamp, window = setup.roles.timestamp, setup.reference_window
+    sample = source.sample(LEARNING_ROWS, window=window, timestamp=timestamp)
+    if labels is not None:
+        sample = _with_labels(sample, labels)
+    if sample.num_rows == 0:
+        _refuse_empty(source, window)
+    columns = infer_columns(schema, sample, setup.roles)
+    plan = learn(sample, columns, setup.roles, rules=setup.rules, sample_size=setup.sample_size)
+    reading = open_window(source, plan, window, labels)
+    splitter = _splitter(source, setup)
+    parts = [part for part in engine.profile_split(reading, plan, splitter) if part.rows]
+    if not parts:
+        _refuse_empty(source, window)
+    return _learned(plan, parts, setup, by_time=isinstance(splitter, ByTime))
+
+
+def restore(
+    plan: Plan, pooled: Profile, evidence: Reference, *, windows: int, by_time: bool, setup: Setup
+) -> Baseline:
+    """A stored reference: bins and scalars follow from the pooled profile."""
+    series, folds, scalars = _judged(plan, pooled, setup, by_time=by_time)
+    return Baseline(
+        plan=plan,
+        pooled=pooled,
+        windows=windows,
+        by_time=by_time,
+        evidence=evidence,
+        series={one.name: one for one in series},
+        folds=folds,
+        scalars=scalars,
+    )
+
+
+def check_roles(source: Source, roles: Roles, labels: later.Labels | None = None) -> pa.Schema:
+    """The schema that runs see, labels included. Raises `ColumnNotFoundError`."""
+    schema = source.schema()
+    if labels is not None and schema.get_field_index(labels.name) < 0:
+        schema = schema.append(pa.field(labels.name, labels.values.type))
+    for key, column in roles.named():
+        if column not in schema.names:
+            raise ColumnNotFoundError(column, source.describe(), schema.names, f"columns.{key}")
+    return schema
+
+
+def open_window(
+    source: Source, plan: Plan, window: Window | None, labels: later.Labels | None
+) -> Reading:
+    """One pass over the planned columns of a window, late labels joined."""
+    there = source.schema().names
+    elsewhere = labels.name if labels is not None else None
+    wanted = {name for name in plan.wanted if name != elsewhere}
+    known = {column.name for column in plan.columns}
+    columns = [name for name in there if name in wanted or name not in known]
+    reading = source.open(window, timestamp=plan.timestamp, columns=columns)
+    return reading if labels is None else later.join(reading, labels)
+
+
+def _with_labels(sample: pa.Table, labels: later.Labels) -> pa.Table:
+    reading = later.join(Reading(sample.schema, iter(sample.to_batches())), labels)
+    return pa.Table.from_batches(list(reading.batches), schema=reading.schema)
+
+
+def _refuse_empty(source: Source, window: Window | None) -> None:
+    if window is None:
+        msg = f"There is not one row in {source.describe()}, which is to be the reference."
+        raise EmptySourceError(msg)
+    msg = (
+        f"No row of {source.describe()} lies in the reference {window}. "
+        "Correct `start` and `end` under [monitors.reference]."
+    )
+    raise ReferenceDataError(msg)
+
+
+def _splitter(source: Source, setup: Setup) -> ByOrder | ByTime:
+    """Windows like those to come; blocks in file order where time does not give enough."""
+    if setup.blocks is not None:
+        return ByOrder(lo=setup.blocks, hi=setup.blocks)
+    timestamp = setup.roles.timestamp
+    if setup.cadence is None or timestamp is None:
+        return ByOrder()
+    extent = setup.reference_window or source.extent(timestamp)[0]
+    windows = [] if extent is None else list(_backwards(setup.cadence, extent))
+    return ByTime(windows, timestamp) if len(windows) >= FEWEST_WINDOWS else ByOrder()
+
+
+def _backwards(cadence: Cadence, extent: Window) -> Sequence[Window]:
+    """Whole windows up to the end of the reference, oldest first.
+
+    Those of weeks end where the reference ends, so that no week is lost for starting on another
+    day; shorter ones keep their place in the day.
+    """
+    if cadence.unit == "d" and cadence.count > 1:
+        end = extent.end.astimezone(cadence.zone).replace(tzinfo=None)
+        cadence = replace(cadence, anchor=end)
+    return list(cadence.tile(extent.start, extent.end))
+
+
+def _learned(plan: Plan, parts: Sequence[Profile], setup: Setup, *, by_time: bool) -> Baseline:
+    pooled = functools.reduce(Profile.merge, parts)
+    series, folds, scalars = _judged(plan, pooled, setup, by_time=by_time)
+    windows = [observe(folds, part, scalars.values(part)) for part in parts]
+    names = [one.name for one in series]
+    evidence = Reference.learn(
+        series,
+        scalars.specs,
+        windows,
+        design_effects={name: _clustering(parts, name, "blocks") for name in names},
+        missing_design_effects={name: _clustering(parts, name, "missing_blocks") for name in names},
+    )
+    return Baseline(
+        plan=plan,
+        pooled=pooled,
+        windows=len(parts),
+        by_time=by_time,
+        evidence=evidence,
+        series={one.name: one for one in series},
+        folds=folds,
+        scalars=scalars,
+    )
+
+
+def _clustering(parts: Sequence[Profile], name: str, which: str) -> float:
+    """Design effect inside of windows: of short batches or of twentieths, the larger one."""
+    columns = [part.columns[name] for part in parts if name in part.columns]
+    moments = [getattr(column, which) for column in columns]
+    twentieth = sum(column.rows for column in columns) // max(1, 20 * len(columns))
+    return max(design_effect(moments), design_effect(moments, twentieth))
+
+
+def _judged(
+    plan: Plan, pooled: Profile, setup: Setup, *, by_time: bool
+) -> tuple[list[Series], dict[str, Fold], ScalarPlan]:
+    series, folds = plan_series(plan.every, pooled, plan.codebooks, setup.overrides)
+    return series, folds, plan_scalars(pooled, plan.roles, timed=by_time)

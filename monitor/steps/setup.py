@@ -1,0 +1,152 @@
+"""What a run needs to know of a monitor, whether it comes from a config or from `compare`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+from monitor.checks.judged import Override
+from monitor.config import Cadence, MonitorConfig, OverrideConfig, RuleConfig
+from monitor.core import plugins
+from monitor.core.columns import Roles
+from monitor.core.ports import Source
+from monitor.core.window import Window
+from monitor.evidence.types import Budget, Gate
+from monitor.profiles.rules import Rule
+
+#: Which windows are merged at the scales of STATS part 1, by the length of a window in days.
+_SCALES = ((1 / 12, (1, 4, 24, 168)), (2.0, (1, 2, 7, 28)), (float("inf"), (1, 2, 4, 8)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """Roles, rules and what a person fixed; the same for the reference and for each window."""
+
+    name: str | None = None
+    roles: Roles = field(default_factory=Roles)
+    rules: tuple[Rule, ...] = ()
+    overrides: Mapping[str, Override] = field(default_factory=dict)
+    cadence: Cadence | None = None
+    blocks: int | None = None
+    reference_window: Window | None = None
+    disabled: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()
+    sample_size: int = 10_000
+
+    def budget(self, false_alarms_per_year: float) -> Budget:
+        """The false mails allowed, spread over the windows of a year."""
+        if self.cadence is None:
+            return Budget(per_year=false_alarms_per_year)
+        days = self.cadence.length.total_seconds() / 86_400
+        scales = next(scales for limit, scales in _SCALES if days <= limit)
+        return Budget(
+            per_year=false_alarms_per_year,
+            windows_per_year=self.cadence.windows_per_year,
+            scales=scales,
+        )
+
+
+def of_monitor(monitor: MonitorConfig) -> Setup:
+    """The set-up of a configured monitor."""
+    return Setup(
+        name=monitor.name,
+        roles=monitor.columns.roles(),
+        rules=rules_of(monitor.rules, monitor.overrides),
+        overrides={entry.column: _override(entry) for entry in monitor.overrides},
+        cadence=monitor.cadence,
+        blocks=monitor.reference.blocks if monitor.reference else None,
+        reference_window=monitor.reference_window,
+        disabled=monitor.checks.off,
+        tests=monitor.tests,
+    )
+
+
+def fingerprint(monitor: MonitorConfig) -> str:
+    """Changes when the reference must be learned again: other data, columns, rules or gates."""
+    keys = ("source", "reference", "window", "anchor", "timezone", "columns", "rules", "overrides")
+    parts = {key: _plain(getattr(monitor, key)) for key in keys}
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def source_of(kind: str, options: pydantic.BaseModel, base: Path) -> Source:
+    """A source plug-in, built."""
+    source: Source = plugins.load("sources", kind)(options, base)
+    return source
+
+
+def rules_of(
+    rules: Sequence[RuleConfig], overrides: Sequence[OverrideConfig] = ()
+) -> tuple[Rule, ...]:
+    """One rule for each thing that a person declared, each with a name of its own."""
+    off = {entry.column for entry in overrides if not entry.rules}
+    found: dict[str, Rule] = {}
+    for declared in rules:
+        if declared.enabled and declared.column not in off:
+            for rule in _parts(declared):
+                name = rule.name
+                while name in found:
+                    name += "'"
+                found[name] = Rule(**{**_fields(rule), "name": name})
+    return tuple(found.values())
+
+
+def _fields(rule: Rule) -> dict[str, Any]:
+    return {name: getattr(rule, name) for name in Rule.__slots__}
+
+
+def _parts(declared: RuleConfig) -> list[Rule]:
+    column, share = declared.column, declared.max_share
+    if declared.expression is not None:
+        name = declared.name or declared.expression
+        return [Rule(name, "expression", expression=declared.expression, max_share=share)]
+    title = declared.name or str(column)
+    parts: list[Rule] = []
+    if declared.min is not None or declared.max is not None:
+        low, high = declared.min, declared.max
+        parts.append(Rule(f"{title}: range", "range", column, min=low, max=high, max_share=share))
+    if declared.values is not None:
+        levels = tuple(_level(value) for value in declared.values)
+        parts.append(Rule(f"{title}: set", "set", column, values=levels, max_share=share))
+    if declared.pattern is not None:
+        parts.append(
+            Rule(f"{title}: pattern", "regex", column, pattern=declared.pattern, max_share=share)
+        )
+    if declared.unique:
+        parts.append(Rule(f"{title}: unique", "unique", column, max_share=share))
+    if declared.not_null:
+        parts.append(Rule(f"{title}: not null", "not_null", column, max_share=share))
+    return parts
+
+
+def _level(value: str | float | bool) -> str:
+    """A level as profiles name it: "true", "3", "2.5"."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _override(entry: OverrideConfig) -> Override:
+    return Override(
+        judged=not entry.ignore,
+        gate=entry.gate(Gate()),
+        alarm_on=entry.alarm_on,
+        weight=entry.weight,
+    )
+
+
+def _plain(value: Any) -> Any:
+    """JSON of a part of the config; secrets stay hidden, which is what a fingerprint wants."""
+    if isinstance(value, pydantic.BaseModel):
+        return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return str(value) if value is not None else None
