@@ -10,10 +10,8 @@ from monitor.checks.sides import Side, how_sure, merged, side_of
 from monitor.checks.wording import listed, number, percent, points, quoted, rows_needed
 from monitor.core.finding import Finding
 from monitor.evidence.types import Contrast, Verdict
+from monitor.profiles.merging import OTHER
 from monitor.profiles.types import NumericProfile
-
-#: Label under which evidence keeps the levels that are rare or new.
-OTHER = "other"
 
 _STATISTICS = {
     "location": "location",

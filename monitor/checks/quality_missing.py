@@ -44,18 +44,16 @@ class QualityMissing:
     def findings(self, context: Context) -> Iterator[Finding]:
         """One finding for each column with something missing, before or now."""
         for column in context.physical():
-            old = context.reference.columns.get(column.name)
-            new = context.current.columns.get(column.name)
-            if old is None or new is None or new.rows == 0 or column.role == "ignored":
+            both = _profiles(context, column)
+            if both is None or both[1].rows == 0 or column.role == "ignored":
                 continue
-            if old.missing or new.missing:
-                yield self._finding(context, column, old, new)
+            if both[0].missing or both[1].missing:
+                yield self._finding(context, column, *both)
 
     def _finding(
         self, context: Context, column: Column, old: ColumnProfile, new: ColumnProfile
     ) -> Finding:
-        verdict = context.verdicts.get(column.name) if column.role != "label" else None
-        side = side_of(verdict, missing=True) if verdict is not None else None
+        verdict, side = _judged(context, column)
         delta = max(1.0, new.missing_blocks.design_effect())
         share = wilson(new.missing, new.rows, design_effect=delta)
         before = old.missing / old.rows if old.rows else 0.0
@@ -84,6 +82,32 @@ class QualityMissing:
             return False
         gone = newcombe((new.missing, old.missing), (new.rows, old.rows), confidence=0.9999)
         return gone.interval[0] > 0.05
+
+
+def _own(context: Context, column: Column) -> list[str]:
+    """The column, then those made from it: a text or embedding is profiled through them."""
+    return [column.name, *(one.name for one in context.columns if one.parent == column.name)]
+
+
+def _profiles(context: Context, column: Column) -> tuple[ColumnProfile, ColumnProfile] | None:
+    for name in _own(context, column):
+        old, new = context.reference.columns.get(name), context.current.columns.get(name)
+        if old is not None and new is not None:
+            return old, new
+    return None
+
+
+def _judged(context: Context, column: Column) -> tuple[Verdict | None, Side | None]:
+    """The verdict on the missing share, one that drifted before one that did not."""
+    if column.role == "label":
+        return None, None
+    found: list[tuple[Verdict, Side]] = []
+    for name in _own(context, column):
+        verdict = context.verdicts.get(name)
+        side = side_of(verdict, missing=True) if verdict is not None else None
+        if verdict is not None and side is not None:
+            found.append((verdict, side))
+    return max(found, key=lambda pair: pair[1].drifted, default=(None, None))
 
 
 def _sentence(

@@ -79,7 +79,7 @@ def key_of(finding: Finding) -> str:
         return f"performance:{finding.statistic}{where}"
     if finding.statistic == "check_failed":
         return f"check:{finding.check}"
-    if finding.column is None or topic in {"schema", "duplicates"}:
+    if finding.column is None or topic in {"schema", "duplicates", "freshness"}:
         return topic or family
     return f"column:{finding.column}"
 
