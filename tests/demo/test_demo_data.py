@@ -19,6 +19,7 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 import monitor
+from monitor.config import load
 
 DEMO = Path(monitor.__file__).parent / "demo"
 DATA = DEMO / "data"
@@ -70,6 +71,17 @@ def test_the_config_names_files_and_columns_that_are_there():
         there = set(columns_of(entry))
         for key, value in entry["columns"].items():
             assert set(value if isinstance(value, list) else [value]) <= there, key
+
+
+def test_the_config_loads_and_gives_both_monitors_enough_reference_windows():
+    flights, fashion = load(DEMO / "config.toml").monitors
+    stretch = flights.reference_window
+
+    assert stretch is not None
+    assert stretch.end == TRAINED_UNTIL
+    assert len(list(flights.cadence.tile(stretch.start, stretch.end))) == 7
+    assert fashion.reference is not None
+    assert fashion.reference.blocks == 7
 
 
 def columns_of(entry: dict[str, Any]) -> list[str]:

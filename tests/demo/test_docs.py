@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import monitor
+from monitor.config import load
 
 ROOT = Path(monitor.__file__).parent.parent
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -34,3 +35,11 @@ def test_the_text_of_the_licence_that_asks_for_it_travels_with_the_data():
 
     assert "Copyright © 2017 Zalando SE" in text
     assert "shall be included in all copies" in text
+
+
+def test_the_config_in_the_readme_loads(tmp_path: Path):
+    blocks = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (tmp_path / "config.toml").write_text(blocks[0])
+
+    assert len(blocks) == 1
+    assert load(tmp_path / "config.toml").monitors[0].queue.budget == 50
