@@ -1,0 +1,146 @@
+"""What the config says about single columns: roles, rules, overrides."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Annotated, Any, Literal, Self
+
+import pydantic
+from pydantic import BeforeValidator, Field
+
+from monitor.core.columns import Kind, Roles
+from monitor.evidence.types import Gate
+
+
+def listed(value: Any) -> Any:
+    """One text where a list may stand: a list of one."""
+    return (value,) if isinstance(value, str) else value
+
+
+class Section(pydantic.BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
+    """A table of the config: frozen, unknown keys are errors, values stay out of messages."""
+
+
+Name = Annotated[str, Field(min_length=1)]
+Names = Annotated[tuple[Name, ...], BeforeValidator(listed)]
+
+
+class ColumnsConfig(Section):
+    """Which columns play which part. No role is compulsory."""
+
+    timestamp: Name | None = None
+    id: Name | None = None
+    label: Name | None = None
+    prediction: Name | None = None
+    score: Names = ()
+    model_version: Name | None = None
+    segments: Names = ()
+    embeddings: Names = ()
+    images: Names = ()
+    texts: Names = ()
+    ignore: Names = ()
+    kinds: dict[str, Kind] = {}
+
+    @pydantic.model_validator(mode="after")
+    def _one_role_each(self) -> Self:
+        seen: dict[str, str] = {}
+        for key, column in self.roles().named():
+            if key in ("segments", "kinds", "images", "texts", "embeddings"):
+                continue  # a label may be a segment, a text may have a kind
+            if column in seen:
+                msg = f"gives column {column!r} two roles, {seen[column]} and {key}; keep one"
+                raise ValueError(msg)
+            seen[column] = key
+        return self
+
+    def roles(self) -> Roles:
+        """The roles as the rooms below know them."""
+        return Roles(
+            timestamp=self.timestamp,
+            id=self.id,
+            label=self.label,
+            prediction=self.prediction,
+            scores=self.score,
+            model_version=self.model_version,
+            segments=self.segments,
+            embeddings=self.embeddings,
+            images=self.images,
+            texts=self.texts,
+            ignore=self.ignore,
+            kinds=tuple(self.kinds.items()),
+        )
+
+
+class RuleConfig(Section):
+    """What a person declares of a column, or of several by an expression."""
+
+    name: str | None = Field(None, min_length=1, max_length=200)
+    column: Name | None = None
+    min: float | None = None
+    max: float | None = None
+    values: tuple[str | int | float | bool, ...] | None = None
+    pattern: str | None = None  #: the whole value must match
+    unique: bool = False
+    not_null: bool = False
+    expression: str | None = Field(None, min_length=1)
+    max_share: float = Field(0.0, ge=0, lt=1)  #: share of rows that may break it
+    enabled: bool = True
+
+    @pydantic.field_validator("pattern")
+    @classmethod
+    def _compiles(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                re.compile(value)
+            except re.error as error:
+                msg = f"is not a regular expression: {error}"
+                raise ValueError(msg) from None
+        return value
+
+    @pydantic.model_validator(mode="after")
+    def _says_something(self) -> Self:
+        about_values = (self.min, self.max, self.values, self.pattern)
+        of_column = any(part is not None for part in about_values) or self.unique or self.not_null
+        if self.expression is not None and (of_column or self.column is not None):
+            msg = "has an expression and something about a column; make two rules of it"
+            raise ValueError(msg)
+        if self.expression is None and self.column is None:
+            msg = "names neither a column nor an expression"
+            raise ValueError(msg)
+        if self.expression is None and not of_column:
+            msg = (
+                f"says nothing about column {self.column!r}; add min, max, values, pattern, "
+                "unique or not_null"
+            )
+            raise ValueError(msg)
+        if self.min is not None and self.max is not None and self.min > self.max:
+            msg = f"has min {self.min:g} above max {self.max:g}"
+            raise ValueError(msg)
+        return self
+
+
+class OverrideConfig(Section):
+    """What is different for one column."""
+
+    column: Name
+    weight: float = Field(1.0, gt=0, le=100)  #: share of the alarm budget, relative to others
+    alarm_on: Literal["rise", "fall", "both"] = "both"
+    gate_location: float | None = Field(None, ge=0)
+    gate_scale: float | None = Field(None, ge=0)
+    gate_skewness: float | None = Field(None, ge=0)
+    gate_level: float | None = Field(None, ge=0, le=1)
+    gate_level_relative: float | None = Field(None, ge=0)
+    gate_bin: float | None = Field(None, ge=0, le=1)
+    gate_missing: float | None = Field(None, ge=0, le=1)
+    ignore: bool = False
+    rules: bool = True
+
+    def gate(self, default: Gate) -> Gate:
+        """The default gate with what this column changes."""
+        changed = {
+            key.removeprefix("gate_"): value
+            for key, value in self.model_dump().items()
+            if key.startswith("gate_") and value is not None
+        }
+        return replace(default, **changed)

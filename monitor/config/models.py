@@ -1,0 +1,302 @@
+"""The models behind `config.toml`. Every key is documented in `config.example.toml`."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, available_timezones
+
+import pydantic
+from cronsim import CronSim, CronSimError
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from monitor.config.cadence import Cadence, parse_duration
+from monitor.config.columns import ColumnsConfig, OverrideConfig, RuleConfig, Section, listed
+from monitor.core.errors import ConfigError
+from monitor.core.window import Window
+
+#: `for_each` with this value makes one monitor of each file of the source.
+FOR_EACH_FILE = "{file}"
+
+
+def _known_zone(value: str) -> str:
+    if value not in available_timezones():
+        near = difflib.get_close_matches(value, available_timezones(), n=1)
+        hint = f"did you mean {near[0]!r}?" if near else 'write a name such as "Europe/Berlin"'
+        msg = f"is not a time zone; {hint}"
+        raise ValueError(msg)
+    return value
+
+
+def _cron_line(value: str) -> str:
+    try:
+        CronSim(value, datetime(2024, 1, 1))  # noqa: DTZ001 - only the syntax is looked at
+    except CronSimError as error:
+        msg = (
+            f"is not a cron line ({error}); write five fields, minute hour day month weekday, "
+            'such as "0 6 * * mon"'
+        )
+        raise ValueError(msg) from None
+    return value
+
+
+def _calendar(value: object) -> object:
+    """Dates come as TOML dates or as ISO text; numbers are refused, pydantic would take them."""
+    if isinstance(value, str):
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            msg = "is not a date or time; write it as 2024-01-31 or 2024-01-31T06:00:00"
+            raise ValueError(msg) from None
+    if value is not None and not isinstance(value, date):
+        msg = "is not a date or time; write it as 2024-01-31 or 2024-01-31T06:00:00"
+        raise ValueError(msg)
+    return value
+
+
+def _duration(value: object) -> object:
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+def _window_length(value: str) -> str:
+    Cadence.parse(value)
+    return value
+
+
+def _monitor_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", value):
+        msg = (
+            "is no name for files and links; use up to 100 letters, digits, '-', '_' and '.', "
+            "a letter or digit first"
+        )
+        raise ValueError(msg)
+    return value
+
+
+def _slash(value: str | None) -> str | None:
+    return None if value is None else value.rstrip("/")
+
+
+Timezone = Annotated[str, AfterValidator(_known_zone)]
+CronLine = Annotated[str, AfterValidator(_cron_line)]
+Moment = Annotated[datetime | date, BeforeValidator(_calendar)]
+Duration = Annotated[timedelta, BeforeValidator(_duration), Field(ge=timedelta(0))]
+Url = Annotated[str, Field(pattern=r"^https?://[^\s]+$"), AfterValidator(_slash)]
+Addresses = Annotated[tuple[str, ...], BeforeValidator(listed)]
+
+
+def instant(moment: datetime | date, zone: ZoneInfo) -> datetime:
+    """A date or time of the config with a zone; a date is its midnight."""
+    if not isinstance(moment, datetime):
+        return datetime(moment.year, moment.month, moment.day, tzinfo=zone)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)
+
+
+class StoreConfig(Section):
+    """Where runs, profiles, alarms and the queue are kept."""
+
+    #: SQLAlchemy URL, a SQLite path in it absolute; it may hold a password, so not in `repr`.
+    url: str = Field(
+        "sqlite:///driftloop.db", repr=False, pattern=r"^(sqlite|postgresql)(\+\w+)?://"
+    )
+
+
+class BudgetConfig(Section):
+    """How many false alarm mails a year are allowed: for each monitor, or for all together."""
+
+    false_alarms_per_year: float | None = Field(None, gt=0, le=365)
+    installation_per_year: float | None = Field(None, gt=0, le=36500)
+
+    @pydantic.model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if self.false_alarms_per_year is not None and self.installation_per_year is not None:
+            msg = (
+                "names false_alarms_per_year and installation_per_year; keep one: "
+                "the first is for each monitor, the second for all together"
+            )
+            raise ValueError(msg)
+        return self
+
+    def per_monitor(self, monitors: int) -> float:
+        """False mails a year that one of so many monitors may cause."""
+        if self.installation_per_year is not None:
+            return self.installation_per_year / max(monitors, 1)
+        return 1.0 if self.false_alarms_per_year is None else self.false_alarms_per_year
+
+
+class ReportConfig(Section):
+    """Where reports are written, and the address under which people find them."""
+
+    folder: Path = Path("reports")
+    base_url: Url | None = None
+
+
+class WebConfig(Section):
+    """Where `driftloop serve` listens."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=1, le=65535)
+
+
+class PluginConfig(Section):
+    """A plug-in by name, with its options already checked by the plug-in's own `Options`."""
+
+    kind: str
+    options: Any = Field(None, repr=False)  #: an instance of the plug-in's `Options`
+
+
+class ReferenceConfig(Section):
+    """What windows are compared with: a stretch of the same source, or a source of its own."""
+
+    start: Moment | None = None
+    end: Moment | None = None
+    blocks: int | None = Field(None, ge=2, le=1000)  #: cut into so many windows in file order
+    kind: str | None = None  #: None: the same source
+    options: Any = Field(None, repr=False)
+
+    @pydantic.model_validator(mode="after")
+    def _complete(self) -> Self:
+        if (self.start is None) != (self.end is None):
+            msg = "needs both start and end; the end is not part of it"
+            raise ValueError(msg)
+        if self.start is not None and self.end is not None:
+            utc = ZoneInfo("UTC")
+            if instant(self.end, utc) <= instant(self.start, utc):
+                msg = "must end after it starts; the end is not part of it"
+                raise ValueError(msg)
+        return self
+
+
+class LabelsConfig(PluginConfig):
+    """Labels that come later, from elsewhere, joined to the rows by id."""
+
+    id: str | None = None  #: column there; None: named as in [monitors.columns]
+    label: str | None = None
+
+
+class QueueConfig(Section):
+    """The relabel queue: how many rows a window, and what is asked of the annotators."""
+
+    budget: int = Field(50, ge=0, le=100_000)
+    type: Literal[
+        "classification", "multilabel", "regression", "text", "boxes", "polygons", "spans"
+    ] = "classification"
+    classes: tuple[str, ...] = ()  #: empty: the levels of the label column in the reference
+    guideline: str | None = None
+    guideline_version: str = "1"
+    annotators: int = Field(1, ge=1, le=20)  #: how many people label each item
+    tool: PluginConfig | None = None
+
+
+class ChecksConfig(Section):
+    """Checks that are switched off, by name ("quality.duplicates") or family ("bias")."""
+
+    off: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$")], ...] = ()
+
+    def enabled(self, check: str) -> bool:
+        """Whether a check runs."""
+        return not any(check == name or check.startswith(f"{name}.") for name in self.off)
+
+
+class MonitorConfig(Section):
+    """One monitor: a source, its reference, and how often to look."""
+
+    name: Annotated[str, AfterValidator(_monitor_name)]
+    source: PluginConfig
+    window: Annotated[str, AfterValidator(_window_length)] = "7d"
+    anchor: Moment | None = None
+    timezone: Timezone = "UTC"
+    schedule: CronLine | None = None
+    lateness: Duration = timedelta(0)
+    engine: str = "local"
+    engine_options: Any = None  #: an instance of the engine's `Options`; None: its defaults
+    for_each: str | None = Field(None, min_length=1)
+    reference: ReferenceConfig | None = None
+    labels: LabelsConfig | None = None
+    columns: ColumnsConfig = ColumnsConfig()
+    rules: tuple[RuleConfig, ...] = ()
+    overrides: tuple[OverrideConfig, ...] = ()
+    tests: tuple[Annotated[str, Field(pattern=r"^[a-z0-9_-]+:[A-Za-z0-9_.-]+$")], ...] = ()
+    queue: QueueConfig = QueueConfig()
+    recipients: Addresses = ()
+    checks: ChecksConfig = ChecksConfig()
+
+    @pydantic.model_validator(mode="after")
+    def _consistent(self) -> Self:
+        try:
+            Cadence.parse(self.window, timezone=self.timezone, anchor=self.anchor)
+        except ValueError as error:
+            msg = f"has an {error}"
+            raise ValueError(msg) from None
+        names = [rule.name for rule in self.rules if rule.name]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            msg = f"has two rules named {twice[0]!r}; give each a name of its own"
+            raise ValueError(msg)
+        reference = self.reference
+        if reference and reference.start and not self.columns.timestamp:
+            msg = (
+                "has a reference with start and end, but no timestamp column; "
+                "name it as `timestamp` under [monitors.columns]"
+            )
+            raise ValueError(msg)
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone of the monitor."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def cadence(self) -> Cadence:
+        """How time is cut into windows."""
+        return Cadence.parse(self.window, timezone=self.timezone, anchor=self.anchor)
+
+    @property
+    def reference_window(self) -> Window | None:
+        """The stretch of time of the reference; None when it has no start and end."""
+        if self.reference is None or self.reference.start is None or self.reference.end is None:
+            return None
+        return Window(
+            instant(self.reference.start, self.zone), instant(self.reference.end, self.zone)
+        )
+
+    def override(self, column: str) -> OverrideConfig | None:
+        """What a person set for that column."""
+        return next((entry for entry in self.overrides if entry.column == column), None)
+
+
+class Config(Section):
+    """The whole of `config.toml`, secrets filled in and the options of plug-ins checked."""
+
+    path: Path = Field(exclude=True)  #: the file it came from
+    store: StoreConfig = StoreConfig()
+    budget: BudgetConfig = BudgetConfig()
+    report: ReportConfig = ReportConfig()
+    web: WebConfig = WebConfig()
+    alerts: tuple[PluginConfig, ...] = ()
+    monitors: tuple[MonitorConfig, ...] = ()
+
+    @property
+    def base(self) -> Path:
+        """The folder that relative paths start from."""
+        return self.path.parent
+
+    def monitor(self, name: str) -> MonitorConfig:
+        """The monitor of that name.
+
+        Raises
+        ------
+        ConfigError
+            There is none; the message names the nearest one.
+        """
+        known = [monitor.name for monitor in self.monitors]
+        if name in known:
+            return self.monitors[known.index(name)]
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        there = ", ".join(known) or "none"
+        msg = f"There is no monitor {name!r} in {self.path}.{hint} Monitors: {there}."
+        raise ConfigError(msg)

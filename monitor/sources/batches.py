@@ -1,0 +1,79 @@
+"""Batches of a good size, and samples that are spread evenly, in flat memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from monitor.sources.readers import BATCH_BYTES, BATCH_ROWS
+
+
+def regrouped(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same rows in batches of about `BATCH_ROWS`, or `BATCH_BYTES` where rows are wide."""
+    waiting: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in batches:
+        if not waiting and BATCH_ROWS // 2 <= batch.num_rows <= BATCH_ROWS:
+            yield batch
+            continue
+        for start in range(0, batch.num_rows, BATCH_ROWS):
+            piece = batch.slice(start, BATCH_ROWS)
+            waiting.append(piece)
+            rows += piece.num_rows
+            size += piece.nbytes
+            if rows >= BATCH_ROWS or size >= BATCH_BYTES:
+                yield _joined(waiting)
+                waiting, rows, size = [], 0, 0
+    if waiting:
+        yield _joined(waiting)
+
+
+def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    if len(batches) == 1:
+        return batches[0]
+    return pa.concat_batches(_same_dictionaries(batches))
+
+
+def _same_dictionaries(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
+    if not any(pa.types.is_dictionary(field.type) for field in batches[0].schema):
+        return batches
+    table: pa.Table = pa.Table.from_batches(batches).unify_dictionaries()
+    return list(table.to_batches())
+
+
+class Thinner:
+    """Every k-th row of a stream of unknown length, k doubling as it grows; no randomness."""
+
+    def __init__(self, schema: pa.Schema, rows: int) -> None:
+        self._schema, self._rows = schema, max(rows, 1)
+        self._kept: list[pa.RecordBatch] = []
+        self._count, self._step, self._next = 0, 1, 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Take from a batch what is due."""
+        due = np.arange(self._next, batch.num_rows, self._step)
+        self._next = (self._next + len(due) * self._step) - batch.num_rows
+        if len(due):
+            whole = len(due) == batch.num_rows
+            self._kept.append(batch if whole else batch.take(pa.array(due)))
+            self._count += len(due)
+        while self._count > 2 * self._rows:
+            self._halve()
+
+    def table(self) -> pa.Table:
+        """At most `rows` rows, evenly spread, in their order."""
+        table = pa.Table.from_batches(self._kept, self._schema)
+        if table.num_rows <= self._rows:
+            return table
+        spread = np.linspace(0, table.num_rows - 1, self._rows).round().astype(np.int64)
+        return table.take(pa.array(spread))
+
+    def _halve(self) -> None:
+        table = pa.Table.from_batches(self._kept, self._schema)
+        if self._count % 2:
+            self._next += self._step
+        self._step *= 2
+        even = table.take(pa.array(np.arange(0, self._count, 2)))
+        self._kept, self._count = even.to_batches(), even.num_rows

@@ -1,0 +1,93 @@
+"""What is seen while reading, counted, and said in a bounded number of notes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from monitor.core.ports import Note
+
+#: No more notes of one kind; the rest are summed up in one.
+MAX_NOTES = 20
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of one pass. `into` a list of notes once the pass is over."""
+
+    skipped: dict[str, int] = field(default_factory=dict)  #: file -> rows that do not parse
+    examples: dict[str, str] = field(default_factory=dict)  #: file -> one such row
+    values: dict[str, tuple[int, str, str]] = field(default_factory=dict)
+    null_times: int = 0
+    good_times: int = 0  #: parsed from text
+    bad_times: int = 0
+    bad_time: str = ""
+    without_zone: bool = False
+    text_times: bool = False
+    others: list[Note] = field(default_factory=list)
+
+    def skipped_row(self, file: str, text: str) -> None:
+        """A row that is no row."""
+        self.skipped[file] = self.skipped.get(file, 0) + 1
+        self.examples.setdefault(file, short(text))
+
+    def unparsable_values(self, column: str, dtype: str, count: int, example: object) -> None:
+        """Values that are not of the type of their column, read as null."""
+        before, _, first = self.values.get(column, (0, dtype, short(str(example))))
+        self.values[column] = (before + count, dtype, first)
+
+    def notes(self, timestamp: str | None) -> list[Note]:
+        """The notes of the pass."""
+        rows = [
+            Note(
+                "unparsable_rows",
+                f"{count} rows of {file} are no rows of this table and were skipped, "
+                f"such as {self.examples[file]!r}.",
+                count=count,
+            )
+            for file, count in self.skipped.items()
+        ]
+        values = [
+            Note(
+                "unparsable_values",
+                f"{count} values of column {name!r} are not {dtype} and were read as missing, "
+                f"such as {example!r}.",
+                column=name,
+                count=count,
+            )
+            for name, (count, dtype, example) in self.values.items()
+        ]
+        times = self._times(timestamp) if timestamp is not None else []
+        return bounded(rows) + bounded(values) + times + self.others
+
+    def _times(self, column: str) -> list[Note]:
+        notes = []
+        if self.without_zone:
+            message = f"Times in column {column!r} carry no zone; they are taken as UTC."
+            notes.append(Note("time_without_zone", message, column=column))
+        if self.text_times:
+            message = f"Times in column {column!r} are text; they were parsed."
+            notes.append(Note("time_as_text", message, column=column))
+        if self.bad_times:
+            message = (
+                f"{self.bad_times} values of column {column!r} are no time, "
+                f"such as {self.bad_time!r}; their rows belong to no window."
+            )
+            notes.append(Note("unparsable_times", message, column=column, count=self.bad_times))
+        if self.null_times:
+            message = f"{self.null_times} rows have no time in {column!r}; they are in no window."
+            notes.append(Note("time_missing", message, column=column, count=self.null_times))
+        return notes
+
+
+def bounded(notes: list[Note]) -> list[Note]:
+    """At most `MAX_NOTES`, the last one saying how many more there are."""
+    if len(notes) <= MAX_NOTES:
+        return notes
+    rest = notes[MAX_NOTES - 1 :]
+    more = Note(rest[0].kind, f"{len(rest)} more of this kind.", count=sum(n.count for n in rest))
+    return [*notes[: MAX_NOTES - 1], more]
+
+
+def short(text: str, limit: int = 100) -> str:
+    """Data that goes into a message, cut."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
