@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reports import humanize
 from reports.plain import clean, shorten
@@ -42,7 +42,10 @@ def groups(view: ReportView) -> tuple[Group, ...]:
     for column in view.columns:
         if column.parent and column.parent in physical:
             owned.setdefault(column.parent, []).append(column)
-    roots = {name: i for alarm in reversed(view.alarms) for i, name in enumerate(alarm.columns)}
+    roots: dict[str, int] = {}
+    for alarm in open_alarms(view):
+        for column_name in alarm.columns:
+            roots.setdefault(column_name, len(roots))
     made = [
         Group(
             top, tuple(sorted(owned.get(top.name, ()), key=lambda c: (not c.drifted, -strength(c))))
@@ -55,15 +58,20 @@ def groups(view: ReportView) -> tuple[Group, ...]:
         named = min(roots.get(member.name, len(roots)) for member in members)
         worst = min(_SEVERITY[member.severity] for member in members)
         strong = max(strength(member) for member in members) if group.drifted else 0.0
-        role = _ROLE.get(group.column.role, 3 if group.column.role not in _UNJUDGED else 9)
+        role = _ROLE.get(group.column.role, 3 if judged(group.column) else 9)
         return not group.drifted, named if group.drifted else 0, worst, -strong, role
 
     return tuple(sorted(made, key=rank))
 
 
+def judged(column: ColumnView) -> bool:
+    """Whether the distribution of the column is judged at all."""
+    return column.role not in _UNJUDGED
+
+
 def watched(view: ReportView) -> tuple[Group, ...]:
     """The groups whose distribution is judged."""
-    return tuple(group for group in groups(view) if group.column.role not in _UNJUDGED)
+    return tuple(group for group in groups(view) if judged(group.column))
 
 
 def differing(view: ReportView) -> tuple[ColumnView, ...]:
@@ -71,10 +79,31 @@ def differing(view: ReportView) -> tuple[ColumnView, ...]:
     found: list[ColumnView] = []
     for group in groups(view):
         if group.column.drifted:
-            found.append(group.column)
+            found.append(_spoken(group))
         else:
             found.extend(child for child in group.children if child.drifted)
     return tuple(found)
+
+
+def _spoken(group: Group) -> ColumnView:
+    """The column, with the evidence of its strongest derived column where it has none."""
+    column = group.column
+    child = next((child for child in group.children if child.drifted), None)
+    if column.effect is not None or child is None:
+        return column
+    return replace(
+        column,
+        effect=child.effect,
+        unit=child.unit,
+        interval=child.interval,
+        gate=child.gate,
+        p_value=child.p_value,
+        once_in_years=child.once_in_years,
+        statistic=f"{child.name} {child.statistic}".strip(),
+        statement=column.statement or child.statement,
+        bins=column.bins or child.bins,
+        since=column.since or child.since,
+    )
 
 
 def news(view: ReportView) -> tuple[AlarmView, ...]:
@@ -108,23 +137,35 @@ def verdict(view: ReportView) -> str:
 
 
 def certainty(view: ReportView) -> str:
-    """Since when, and how often such evidence would come by chance; empty on a quiet day."""
+    """Since when, and how often such evidence would come by chance; on a quiet day, since when."""
     changed = differing(view)
     alarms = open_alarms(view)
     if not changed and not alarms:
-        return ""
-    sinces = [alarm.since for alarm in alarms if alarm.since] or [
-        column.since for column in changed[:1] if column.since
-    ]
-    years = [alarm.once_in_years for alarm in alarms if alarm.once_in_years is not None] or [
-        column.once_in_years for column in changed if column.once_in_years is not None
-    ]
+        return _calm_since(view)
+    named = changed[0] if changed else None
+    about = next((a for a in alarms if named is None or named.name in a.columns), None)
+    since = about.since if about and about.since else named.since if named else None
+    years = about.once_in_years if about else None
+    if years is None and named is not None:
+        years = named.once_in_years
     parts = []
-    if sinces and not view.one_window:
-        parts.append(f"Since {humanize.opening(view, min(sinces))}.")
-    if years:
-        parts.append(f"Evidence this strong would come by chance {humanize.by_chance(max(years))}.")
+    if since is not None and not view.one_window:
+        parts.append(f"Since {humanize.opening(view, since)}.")
+    if years is not None:
+        parts.append(f"Evidence this strong would come by chance {humanize.by_chance(years)}.")
     return " ".join(parts)
+
+
+def _calm_since(view: ReportView) -> str:
+    """Which window differed last, or that none did."""
+    points = [point for column in view.columns for point in column.history]
+    windows = len({point.window_start for point in points})
+    if windows < 2:
+        return ""
+    last = max((point.window_start for point in points if point.drifted), default=None)
+    if last is None:
+        return f"Nothing has differed in any of the {windows} windows shown."
+    return f"The last window with a difference was {humanize.opening(view, last)}."
 
 
 def _differs(number: int) -> str:

@@ -43,7 +43,7 @@ def heat_map(view: ReportView, columns: Sequence[ColumnView]) -> Heat | None:
     starts = sorted({point.window_start for column in shown for point in column.history})
     if len(starts) < 2:
         return None
-    cell = max(8, min(26, 720 // len(starts)))
+    cell = max(8, min(26, 820 // len(starts)))
     grid = [_row(column, starts) for column in shown]
     paths = _paths(grid, cell)
     width, height = cell * len(starts), HEAD + ROW * len(shown)

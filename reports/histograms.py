@@ -101,8 +101,7 @@ def _bin_labels(bins: Bins, xs: list[float], height: float) -> list[Markup]:
         return []
     picked = [(0, "start"), (len(edges) // 2, "middle"), (len(edges) - 1, "end")]
     return [
-        svg.label(xs[i], height - 4, _edge(bins.edges[i], edges[i]), "tick", anchor)
-        for i, anchor in picked
+        svg.label(xs[i], height - 4, _edge(bins.edges[i], edges[i]), anchor) for i, anchor in picked
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from reports.view import Interval, ReportView, Unit
@@ -89,10 +90,23 @@ def share_interval(interval: Interval | None) -> str:
 
 
 def number_interval(interval: Interval | None) -> str:
-    """0.78 to 0.82."""
+    """0.780 to 0.824: both ends with the same digits."""
     if interval is None or any(math.isnan(end) for end in interval):
         return NONE
-    return f"{number(interval[0])} to {number(interval[1])}"
+    return " to ".join(aligned(interval))
+
+
+def aligned(values: Sequence[float]) -> list[str]:
+    """Numbers that stand beside each other, with as many decimals as the one that has most."""
+    texts = [number(value) for value in values]
+    plain = [text for text in texts if "e" not in text and "∞" not in text and text != NONE]
+    decimals = max((len(text.partition(".")[2]) for text in plain), default=0)
+    return [_padded(text, decimals) if text in plain else text for text in texts]
+
+
+def _padded(text: str, decimals: int) -> str:
+    whole, _, rest = text.partition(".")
+    return f"{whole}.{rest.ljust(decimals, '0')}" if decimals else whole
 
 
 def p_value(value: float | None) -> str:
@@ -147,6 +161,19 @@ def window(start: datetime | None, end: datetime | None, *, year: bool = True) -
     if start.day == 1 and timedelta(days=27) < length < timedelta(days=32):
         return f"{start:%B}" + (f" {start.year:04d}" if year else "")
     return f"{day(start, year=False)} – {day(end - timedelta(seconds=1), year=year)}"
+
+
+def rhythm(start: datetime | None, end: datetime | None) -> str:
+    """How the windows follow each other: Week by week."""
+    named = window(start, end)
+    if named.startswith("week"):
+        return "Week by week"
+    if start is None or end is None:
+        return "Window by window"
+    hours = (end - start) / timedelta(hours=1)
+    return (
+        "Day by day" if 23 <= hours <= 25 else "Hour by hour" if hours == 1 else "Window by window"
+    )
 
 
 def opening(view: ReportView, start: datetime | None) -> str:

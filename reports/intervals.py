@@ -38,7 +38,7 @@ def dot_plot(
     if reference is not None and math.isfinite(reference):
         parts.append(svg.path(svg.line([(at(reference), 3), (at(reference), 19)]), "was"))
     if value is not None and math.isfinite(value):
-        parts.append(svg.dots([(at(value), 11)], 4, "dot"))
+        parts.append(svg.dots([(at(value), 11)], "dot"))
     says = f"{humanize.number(value)}, 95 % interval {humanize.number_interval(low_high)}"
     if reference is not None:
         says += f", reference {humanize.number(reference)}"

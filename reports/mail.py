@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from reports import headline, humanize
 from reports.page import environment
-from reports.plain import clean
+from reports.plain import clean, link
 from reports.view import ColumnView, QualityView, ReportView
 
 MAX_COLUMNS = 25
@@ -52,8 +51,8 @@ def mail(view: ReportView) -> MailBody:
         "watched": len(headline.watched(view)),
         "quality": quality[:MAX_QUALITY],
         "more_quality": max(0, len(quality) - MAX_QUALITY),
-        "link": link(view.report_url),
-        "link_of": link,
+        "budget": next((alarm.budget_text for alarm in alarms if alarm.budget_text), ""),
+        "target": link(view.report_url),
         "quality_line": quality_line,
     }
     return MailBody(
@@ -84,18 +83,6 @@ def quality_line(finding: QualityView) -> str:
     """One finding about the state of the data, as a sentence."""
     about = f"`{clean(finding.column, 48)}`: " if finding.column else ""
     return about + clean(finding.message, 300)
-
-
-def link(target: str) -> str:
-    """`target` when it is a web address that may be clicked, else ""."""
-    cleaned = clean(target, 1000)
-    if cleaned != target:
-        return ""
-    try:
-        parts = urlsplit(target)
-    except ValueError:
-        return ""
-    return target if parts.scheme in {"http", "https"} and parts.netloc else ""
 
 
 def _tidy(text: str) -> str:

@@ -59,6 +59,9 @@ def environment() -> Environment:
         opening=humanize.opening,
         levels=levels,
         image=image,
+        link=plain.link,
+        known=known,
+        judged=headline.judged,
     )
     return made
 
@@ -101,6 +104,18 @@ def levels(column: ColumnView) -> Levels | None:
     )
 
 
+def known(group: Group) -> bool:
+    """Whether there is any evidence to show."""
+    return any(
+        column.effect is not None
+        or column.n_current is not None
+        or column.bins is not None
+        or len(column.history) > 1
+        or column.findings
+        for column in (group.column, *group.children)
+    )
+
+
 def image(card: QueueCard) -> Markup:
     """The picture of a row as a data URI; nothing when it is no PNG or too large for a page."""
     content = card.image_png
@@ -120,16 +135,21 @@ class Section:
 
 
 def sections(groups: Sequence[Group]) -> tuple[Section, ...]:
-    """Columns that differ, those that do not, those of which too little is known."""
+    """Columns that differ, those that do not, those of which too little or nothing is known."""
     differ = tuple(group for group in groups if group.drifted)
-    short = tuple(group for group in groups if not group.drifted and not group.column.enough)
-    calm = tuple(group for group in groups if not group.drifted and group.column.enough)
-    titled = [
-        Section(f"{humanize.plural(len(differ), 'column')} that "
-                f"{'differs' if len(differ) == 1 else 'differ'} from the reference", differ),
-        Section(f"{humanize.plural(len(calm), 'column')} without a difference that matters", calm),
-        Section(f"{humanize.plural(len(short), 'column')} with too few rows to say", short),
-    ]  # fmt: skip
+    rest = [group for group in groups if not group.drifted]
+    judged = [group for group in rest if headline.judged(group.column)]
+    calm = tuple(group for group in judged if group.column.enough)
+    short = tuple(group for group in judged if not group.column.enough)
+    aside = tuple(group for group in rest if not headline.judged(group.column))
+    column = humanize.plural
+    verb = "differs" if len(differ) == 1 else "differ"
+    titled = (
+        Section(f"{column(len(differ), 'column')} that {verb} from the reference", differ),
+        Section(f"{column(len(calm), 'column')} without a difference that matters", calm),
+        Section(f"{column(len(short), 'column')} with too few rows to say", short),
+        Section(f"{column(len(aside), 'column')} not judged", aside),
+    )
     return tuple(section for section in titled if section.groups)
 
 
@@ -229,6 +249,7 @@ def render(view: ReportView) -> str:
         figures=figures(view),
         cards=view.queue[:MAX_CARDS],
         window=humanize.window(view.window_start, view.window_end),
-        alarmed=[alarm for alarm in view.alarms if alarm.state != "closed"],
+        rhythm=humanize.rhythm(view.window_start, view.window_end),
+        alarmed=list(headline.open_alarms(view)),
         closed=[alarm for alarm in view.alarms if alarm.state == "closed"],
     )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from urllib.parse import urlsplit
 
 from markupsafe import Markup, escape
 
@@ -15,6 +16,7 @@ _UNSAFE = re.compile(
 )
 _SPACE = re.compile(r"[\t\r\n\f\v]+")
 _TICKED = re.compile(r"`([^`]+)`")
+_UNIT = re.compile(r"(?<=\d) (?=(?:%|sd|points?)(?!\w))")
 NAME_LIMIT = 48
 TITLE_LIMIT = 300
 
@@ -63,9 +65,21 @@ def name(text: object, limit: int = NAME_LIMIT) -> Markup:
 
 def prose(text: object, limit: int = 600) -> Markup:
     """A sentence; what stands between backticks is set as a name."""
-    pieces = _TICKED.split(clean(text, limit))
+    pieces = _TICKED.split(_UNIT.sub("\u00a0", clean(text, limit)))
     marked = [
         Markup('<code dir="auto">{}</code>').format(piece) if i % 2 else escape(piece)
         for i, piece in enumerate(pieces)
     ]
     return Markup('<span dir="auto">{}</span>').format(Markup("").join(marked))
+
+
+def link(target: str) -> str:
+    """`target` when it is a web address that may be clicked, else ""."""
+    cleaned = clean(target, 1000)
+    if cleaned != target:
+        return ""
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        return ""
+    return target if parts.scheme in {"http", "https"} and parts.netloc else ""

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from reports import humanize, svg
 from reports.intervals import axis_of, finite
+from reports.plain import clean, shorten
 from reports.view import ColumnView, HistoryPoint, Interval, Mark, ReportView, ValuePoint
 
 
@@ -81,8 +82,8 @@ def sparkline(column: ColumnView, *, width: float = 140, height: float = 38) -> 
         _history_says(column),
         *_gate_band(column.gate, width, scale),
         *_trace(points, "trace"),
-        svg.dots(hot, 2.2, "hot"),
-        svg.dots(last, 3, "last hot" if column.drifted else "last"),
+        svg.dots(hot, "hot"),
+        svg.dots(last, "hot last" if column.drifted else "last"),
     )
 
 
@@ -100,12 +101,12 @@ def _history_says(column: ColumnView) -> str:
     )
 
 
-def history(view: ReportView, column: ColumnView, *, width: float = 560) -> Markup:
+def history(view: ReportView, column: ColumnView, *, width: float = 500) -> Markup:
     """The effect over time with its interval, an axis and what happened meanwhile."""
     points = column.history
     if len(points) < 2:
         return Markup("")
-    height, left, right, top, floor = 150.0, 46.0, 8.0, 16.0, 126.0
+    height, left, right, top, floor = 140.0, 44.0, 8.0, 16.0, 116.0
     ends = [end for point in points for end in point.interval or ()]
     gates = [column.gate, -column.gate] if column.gate else []
     effects = finite([*map(_plotted, points), *gates])
@@ -131,7 +132,7 @@ def history(view: ReportView, column: ColumnView, *, width: float = 560) -> Mark
         *_marks(view.marks, points[0].window_start, points[-1].window_start, xs, floor),
         _whiskers(spans, scale),
         *_trace(drawn, "trace"),
-        svg.dots(hot, 3, "hot"),
+        svg.dots(hot, "hot"),
         *_y_labels(column, scale, left - 6),
         *time_axis([point.window_start for point in points], xs, height - 4),
         class_="wide",
@@ -143,13 +144,12 @@ def _positions(starts: Sequence[datetime], left: float, right: float) -> list[fl
     return [left + 4 + i * step for i in range(len(starts))]
 
 
-def _whiskers(spans: Sequence[tuple[float, Interval | None]], scale: _Scale) -> Markup:
-    data = "".join(
-        svg.line([(x, scale(interval[0])), (x, scale(interval[1]))])
-        for x, interval in spans
-        if interval is not None and not any(math.isnan(end) for end in interval)
-    )
-    return svg.path(data, "whisker")
+def _whiskers(
+    spans: Sequence[tuple[float, Interval | None]], at: Callable[[float], float]
+) -> Markup:
+    known = ((x, low_high) for x, low_high in spans if low_high is not None)
+    upright = ((x, at(low), at(high)) for x, (low, high) in known if low <= high)
+    return svg.path(svg.uprights(upright), "whisker")
 
 
 def _y_labels(column: ColumnView, scale: _Scale, x: float) -> list[Markup]:
@@ -159,9 +159,7 @@ def _y_labels(column: ColumnView, scale: _Scale, x: float) -> list[Markup]:
             picked.append(end)
     unit = {"share": 100.0, "ratio": 100.0}.get(column.unit, 1.0)
     return [
-        svg.label(
-            x, scale(y) + 3.5, humanize.number(float(f"{y * unit:.2g}"), signed=True), "tick", "end"
-        )
+        svg.label(x, scale(y) + 3.5, humanize.number(float(f"{y * unit:.2g}"), signed=True), "end")
         for y in picked
     ]
 
@@ -176,7 +174,12 @@ def _marks(
         drawn.append(svg.path(svg.line([(x, 12), (x, floor)]), "event"))
         late = x > xs[0] + 0.7 * (xs[-1] - xs[0])
         drawn.append(
-            svg.label(x + (-4 if late else 4), 12, mark.label, "tick", "end" if late else "start")
+            svg.label(
+                x + (-4 if late else 4),
+                12,
+                shorten(clean(mark.label), 18),
+                "end" if late else "start",
+            )
         )
     return drawn
 
@@ -190,7 +193,10 @@ def time_axis(starts: Sequence[datetime], xs: Sequence[float], y: float) -> list
         begins = i == 0 or not long or start.month != starts[i - 1].month
         if begins and x >= free and (i == 0 or x <= xs[-1] - 6 or not long):
             says = f"{start:%b}" if long else humanize.day(start, year=False)
-            drawn.append(svg.label(x, y, says, "tick"))
+            tight = x + 7 * len(says) > xs[-1] + 12
+            drawn.append(
+                svg.label(xs[-1] + 8 if tight else x, y, says, "end" if tight else "start")
+            )
             free = x + 9 * len(says)
     return drawn
 
@@ -213,23 +219,23 @@ def figure_over_time(
 
     xs = _positions([p.window_start for p in points], 44, width)
     drawn = [(x, _on(at, p.value)) for x, p in zip(xs, points, strict=True)]
-    bars = "".join(
-        svg.line([(x, at(p.interval[0])), (x, at(p.interval[1]))])
-        for x, p in zip(xs, points, strict=True)
-        if p.interval is not None and not any(math.isnan(end) for end in p.interval)
-    )
+    spans = [(x, p.interval) for x, p in zip(xs, points, strict=True)]
     was = []
     if reference is not None and math.isfinite(reference):
         was = [svg.path(svg.line([(44, at(reference)), (width, at(reference))]), "was")]
-    labels = [svg.label(38, at(v) + 3.5, humanize.number(v), "tick", "end") for v in (low, high)]
+    ends_of_axis = (low, high)
+    labels = [
+        svg.label(38, at(value) + 3.5, says, "end")
+        for value, says in zip(ends_of_axis, humanize.aligned(ends_of_axis), strict=True)
+    ]
     return svg.drawing(
         width,
         height,
         f"{name} over {humanize.plural(len(points), 'window')}",
         *was,
-        svg.path(bars, "whisker"),
+        _whiskers(spans, at),
         *_trace(drawn, "trace broken" if estimated else "trace"),
-        svg.dots([p for run in _runs(drawn) for p in run][-1:], 3, "last"),
+        svg.dots([p for run in _runs(drawn) for p in run][-1:], "last"),
         *labels,
         *time_axis([p.window_start for p in points], xs, height - 3),
         class_="wide",

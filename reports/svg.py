@@ -46,7 +46,6 @@ def drawing(width: float, height: float, says: str, *children: Markup, class_: s
         height=height,
         role="img",
         aria_label=clean(says, 400),
-        focusable="false",
     )
 
 
@@ -60,17 +59,18 @@ def path(data: str, class_: str) -> Markup:
     return element("path", d=data, class_=class_) if data else Markup("")
 
 
-def label(x: float, y: float, content: str, class_: str, anchor: str = "start") -> Markup:
-    """A short label."""
-    return element("text", clean(content, 40), x=x, y=y, class_=class_, text_anchor=anchor)
+def label(x: float, y: float, content: str, anchor: str = "start") -> Markup:
+    """A short text."""
+    where = {} if anchor == "start" else {"text_anchor": anchor}
+    return element("text", clean(content, 40), x=x, y=y, **where)
 
 
-def dots(points: Iterable[Point], radius: float, class_: str) -> Markup:
-    """Filled circles, all in one path."""
-    r = coordinate(radius)
-    two = coordinate(2 * radius)
-    circles = (
-        f"M{coordinate(x - radius)} {coordinate(y)}a{r} {r} 0 1 0 {two} 0a{r} {r} 0 1 0 -{two} 0"
-        for x, y in points
-    )
-    return path("".join(circles), class_)
+def dots(points: Iterable[Point], class_: str) -> Markup:
+    """Dots, all in one path: strokes without length, so that `class_` says how large they are."""
+    at = "".join(f"M{coordinate(x)} {coordinate(y)}h0" for x, y in points)
+    return path(at, f"dots {class_}")
+
+
+def uprights(spans: Iterable[tuple[float, float, float]]) -> str:
+    """Path data of upright lines, each (x, y, y)."""
+    return "".join(f"M{coordinate(x)} {coordinate(a)}V{coordinate(b)}" for x, a, b in spans)
