@@ -35,6 +35,7 @@ MAX_CELL_LEVELS = 1000
 #: Stands in cell tables for levels beyond those that are kept.
 OTHER = "other"
 SKETCH_SIZE = 256
+UNIQUE_SKETCH = 50_000
 
 
 class _Merges(Protocol):
@@ -181,13 +182,38 @@ def distinct_levels(kept: int, other: int, sketch: npt.NDArray[np.uint64]) -> fl
 def rule(left: RuleCount, right: RuleCount) -> RuleCount:
     """Counts of both; of the keys the 20 with the least hash."""
     keys = sorted({hash_key(key): key for key in (*left.rows, *right.rows)}.items())
+    error = left.error or right.error
+    checked = 0 if error else left.checked + right.checked
+    hashes, weights = bottom_values(
+        np.concatenate([left.hashes, right.hashes]), np.concatenate([left.weights, right.weights])
+    )
+    known = len(hashes) > 0 and all(len(s.hashes) or not s.checked for s in (left, right))
+    broken = repeated(weights, checked) if known else left.broken + right.broken
     return dataclasses.replace(
         left,
-        checked=left.checked + right.checked,
-        broken=left.broken + right.broken,
-        rows=tuple(key for _, key in keys[:MAX_ROWS]),
-        error=left.error or right.error,
+        checked=checked,
+        broken=0 if error else broken,
+        rows=() if error else tuple(key for _, key in keys[:MAX_ROWS]),
+        error=error,
+        hashes=hashes if known else hashes[:0],
+        weights=weights if known else weights[:0],
     )
+
+
+def bottom_values(
+    hashes: npt.NDArray[np.uint64], weights: IntArray
+) -> tuple[npt.NDArray[np.uint64], IntArray]:
+    """The least distinct hashes, ascending, and the summed weights of each."""
+    distinct, inverse = np.unique(hashes, return_inverse=True)
+    total = np.zeros(len(distinct), np.int64)
+    np.add.at(total, inverse, weights)
+    return distinct[:UNIQUE_SKETCH], total[:UNIQUE_SKETCH]
+
+
+def repeated(weights: IntArray, checked: int) -> int:
+    """Rows that share their value with another: exact while the sketch holds all values."""
+    rows = int(weights.sum())
+    return round(int(weights[weights > 1].sum()) / rows * checked) if rows else 0
 
 
 def cells(left: CellTable, right: CellTable) -> CellTable:
@@ -299,7 +325,10 @@ def concat_tables(tables: list[pa.Table]) -> pa.Table:
 
 
 def without_rows(whole: Profile) -> Profile:
-    """The profile without its sample's rows; hashes, keys and weights are dropped with them."""
+    """The profile without its sample's rows, hashes, keys and weights, nor those of rules.
+
+    Such profiles still merge; what was estimated from hashes (unique) is then added up.
+    """
     empty = np.empty(0, np.uint64)
     bare = dataclasses.replace(
         whole.sample,
@@ -309,7 +338,11 @@ def without_rows(whole: Profile) -> Profile:
         keys=(),
         weights=np.empty(0, np.int64),
     )
-    return dataclasses.replace(whole, sample=bare)
+    rules = {
+        name: dataclasses.replace(count, hashes=empty, weights=np.empty(0, np.int64))
+        for name, count in whole.rules.items()
+    }
+    return dataclasses.replace(whole, sample=bare, rules=rules)
 
 
 def profile(left: Profile, right: Profile) -> Profile:

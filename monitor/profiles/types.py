@@ -171,6 +171,12 @@ class RuleCount:
     broken: int
     rows: tuple[Any, ...] = ()  #: keys of up to 20 offending rows, those with the least hash
     error: str = ""  #: why the rule could not be applied (then checked = 0)
+    hashes: npt.NDArray[np.uint64] = field(  #: unique: least hashes of distinct values
+        default_factory=lambda: np.empty(0, np.uint64)
+    )
+    weights: IntArray = field(  #: unique: rows with each of these values
+        default_factory=lambda: np.empty(0, np.int64)
+    )
 
     def merge(self, other: RuleCount) -> RuleCount:
         """Counts of both; of the keys the 20 with the least hash."""

@@ -1,0 +1,213 @@
+"""The bottom-k sample by hash of the row key, and the duplicates that it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy import stats
+
+from monitor.core.finding import MAX_ROWS
+from monitor.profiles import merging
+from monitor.profiles.chunks import whole
+from monitor.profiles.hashing import Hashes, combine, hash_array
+from monitor.profiles.keys import key_column
+from monitor.profiles.plan import Plan
+from monitor.profiles.types import Sample
+
+MAX_IMAGE = 200_000  #: bytes of one image in the sample
+MAX_IMAGES = 64 << 20  #: bytes of all images of one column in the sample
+_ALL = np.uint64(2**64 - 1)
+
+
+def key_hashes(batch: pa.Table, plan: Plan) -> Hashes:
+    """Hash of each row's key: its id, or without one the columns that the plan names."""
+    if plan.roles.id is not None and plan.roles.id in batch.column_names:
+        hashes = hash_array(key_column(whole(batch.column(plan.roles.id))))
+        if batch.column(plan.roles.id).null_count == 0:
+            return hashes
+        missing = batch.column(plan.roles.id).is_null().to_numpy()
+        return np.where(missing, content_hashes(batch, plan), hashes)
+    names = [name for name in plan.key if name in batch.column_names and name != plan.roles.id]
+    return hash_rows(batch, names or sorted(batch.column_names))
+
+
+def content_hashes(batch: pa.Table, plan: Plan) -> Hashes:
+    """Hash of each row's whole content, images left out."""
+    images = set(plan.roles.images)
+    return hash_rows(batch, [name for name in plan.wanted if name not in images])
+
+
+def hash_rows(batch: pa.Table, names: Sequence[str]) -> Hashes:
+    """Hash over several columns; one that the batch lacks counts as null."""
+    total = np.zeros(batch.num_rows, np.uint64)
+    for name in names:
+        if name in batch.column_names:
+            total = combine(total, hash_array(whole(batch.column(name))))
+        else:
+            total = combine(total, hash_array(pa.nulls(batch.num_rows)))
+    return total
+
+
+class SampleCounter:
+    """Keeps the k least (key hash, content hash), each with its number of copies."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan, self.k = plan, plan.sample_size
+        self.population = self.dropped_images = 0
+        self.threshold = _ALL
+        self.tables: list[pa.Table] = []
+        self.hashes = np.empty(0, np.uint64)
+        self.contents = np.empty(0, np.uint64)
+        self.weights = np.empty(0, np.int64)
+
+    def add(self, batch: pa.Table, hashes: Hashes) -> None:
+        """Look at one buffer; `hashes` are its key hashes, shape (n,)."""
+        self.population += len(hashes)
+        threshold = self.threshold
+        if threshold == _ALL and len(hashes) > self.k:
+            distinct = np.unique(hashes)
+            if len(distinct) > self.k:
+                threshold = distinct[self.k - 1]
+        chosen = np.flatnonzero(hashes <= threshold)
+        if not len(chosen):
+            return
+        rows = self._rows(batch, chosen)
+        self.tables.append(rows)
+        self.hashes = np.concatenate([self.hashes, hashes[chosen]])
+        self.contents = np.concatenate([self.contents, content_hashes(rows, self.plan)])
+        self.weights = np.concatenate([self.weights, np.ones(len(chosen), np.int64)])
+        if len(self.hashes) > 1.5 * self.k:
+            self._compact()
+
+    def _rows(self, batch: pa.Table, chosen: npt.NDArray[np.int64]) -> pa.Table:
+        names = [name for name in self.plan.wanted if name in batch.column_names]
+        at = pa.array(chosen)
+        columns = []
+        for name in names:
+            values = whole(batch.column(name)).take(at)
+            if pa.types.is_dictionary(values.type):
+                values = values.dictionary_decode()
+            columns.append(self._bounded(values) if name in self.plan.roles.images else values)
+        return pa.table(columns, names=names)
+
+    def _bounded(self, images: pa.Array) -> pa.Array:
+        try:
+            large = pc.greater(pc.binary_length(images), MAX_IMAGE)
+        except pa.ArrowNotImplementedError:
+            return images
+        self.dropped_images += pc.sum(large).as_py() or 0
+        return pc.if_else(large, pa.scalar(None, images.type), images)
+
+    def _compact(self) -> None:
+        order, self.weights = merging.bottom(self.hashes, self.contents, self.weights, self.k)
+        self.hashes, self.contents = self.hashes[order], self.contents[order]
+        table = merging.concat_tables(self.tables).take(pa.array(order)).combine_chunks()
+        self.tables = [self._capped(table)]
+        if len(self.hashes) == self.k:
+            self.threshold = self.hashes[-1]
+
+    def _capped(self, table: pa.Table) -> pa.Table:
+        """Images of the rows with the least hashes, up to the cap."""
+        for name in self.plan.roles.images:
+            if name not in table.column_names:
+                continue
+            images = whole(table.column(name))
+            if not (pa.types.is_binary(images.type) or pa.types.is_large_binary(images.type)):
+                continue
+            sizes = pc.binary_length(images).fill_null(0).to_numpy(zero_copy_only=False)
+            beyond = np.cumsum(sizes.astype(np.int64)) > MAX_IMAGES
+            if beyond.any():
+                self.dropped_images += int(np.count_nonzero(beyond & (sizes > 0)))
+                kept = pc.if_else(pa.array(beyond), pa.scalar(None, images.type), images)
+                table = table.set_column(table.column_names.index(name), name, kept)
+        return table
+
+    def result(self) -> Sample:
+        """The sample of all that was added."""
+        if self.tables:
+            self._compact()
+        table = self.tables[0] if self.tables else pa.table({})
+        return Sample(
+            k=self.k,
+            table=table,
+            hashes=self.hashes,
+            contents=self.contents,
+            keys=_keys(table, self.hashes, self.plan.roles.id),
+            population=self.population,
+            weights=self.weights,
+            dropped_images=self.dropped_images,
+        )
+
+
+def _keys(table: pa.Table, hashes: Hashes, id_column: str | None) -> tuple[Any, ...]:
+    ids: list[Any] = [None] * len(hashes)
+    if id_column is not None and id_column in table.column_names:
+        ids = key_column(whole(table.column(id_column))).to_pylist()
+    return tuple(
+        f"{int(h):016x}" if key is None else key for key, h in zip(ids, hashes, strict=True)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicates:
+    """A share of rows that are copies, as the sample shows it."""
+
+    share: float  #: of all rows; NaN without rows
+    interval: tuple[float, float]  #: 95 %; of no width when exact
+    exact: bool  #: the sample holds the whole population
+    examples: tuple[Any, ...]  #: keys of up to 20 of them
+
+
+def duplicate_keys(sample: Sample) -> Duplicates:
+    """Share of rows whose key other rows have too (all of them count, not only the second)."""
+    _, first, inverse = np.unique(sample.hashes, return_index=True, return_inverse=True)
+    rows = np.bincount(inverse, weights=sample.weights, minlength=len(first)).astype(np.int64)
+    return _share(sample, rows, first, np.where(rows > 1, rows, 0))
+
+
+def duplicate_rows(sample: Sample) -> Duplicates:
+    """Share of rows that repeat another one wholly (the first of each does not count)."""
+    return _share(sample, sample.weights, np.arange(len(sample.weights)), sample.weights - 1)
+
+
+def _share(
+    sample: Sample,
+    rows: npt.NDArray[np.int64],
+    first: npt.NDArray[np.int64],
+    broken: npt.NDArray[np.int64],
+) -> Duplicates:
+    """Ratio over distinct keys, a simple random sample of them; t interval of the ratio."""
+    total = int(rows.sum())
+    exact = len(sample.hashes) < sample.k
+    examples = tuple(sample.keys[at] for at in first[broken > 0][:MAX_ROWS].tolist())
+    if total == 0:
+        return Duplicates(float("nan"), (float("nan"), float("nan")), exact, ())
+    share = float(broken.sum()) / total
+    if exact:
+        return Duplicates(share, (share, share), exact, examples)
+    n = len(rows)
+    spread = float(np.std(broken - share * rows, ddof=1)) / float(rows.mean()) / np.sqrt(n)
+    if not broken.any():  # the rule of three, with the exact 97.5 % limit
+        return Duplicates(share, (0.0, 1 - 0.025 ** (1 / n)), exact, ())
+    half = float(stats.t.ppf(0.975, n - 1)) * spread
+    return Duplicates(share, (max(0.0, share - half), min(1.0, share + half)), exact, examples)
+
+
+def representative(sample: Sample, *, rows: int | None = None) -> pa.Table:
+    """The sample's table with each row as often as it occurs, thinned to at most `rows`.
+
+    Systematic along the hash order: row i is taken about weight_i * rows / total times.
+    """
+    total = int(sample.weights.sum())
+    wanted = min(total, rows if rows is not None else sample.k)
+    if wanted == len(sample.weights) == total or total == 0:
+        return sample.table
+    ends = np.cumsum(sample.weights)
+    at = np.searchsorted(ends, (np.arange(wanted) + 0.5) * total / wanted, side="right")
+    return sample.table.take(pa.array(at.clip(max=len(ends) - 1)))

@@ -1,0 +1,217 @@
+"""Cutting one pass over a reference into its windows, or into blocks in file order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from monitor.core.window import Window
+from monitor.profiles.casting import plain, to_micros
+from monitor.profiles.kernel import BUFFER_ROWS, Profiler, micros_of
+from monitor.profiles.plan import Plan
+from monitor.profiles.types import Profile
+
+#: Rows that all windows together may hold back before the kernel runs on the fullest.
+MAX_PENDING = 8 * BUFFER_ROWS
+
+
+class Splitter(Protocol):
+    """How `profile_split` cuts."""
+
+    def start(self, plan: Plan, schema: pa.Schema, rows_hint: int | None) -> Splitting:
+        """A splitting of one pass."""
+        ...
+
+
+class Splitting(Protocol):
+    """One pass that is being cut."""
+
+    outside: int  #: rows that belong to no part
+
+    def update(self, batch: pa.RecordBatch) -> None:
+        """Add rows."""
+        ...
+
+    def results(self) -> list[Profile]:
+        """The parts, in order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ByTime:
+    """One part for each window, in their order; rows in no window are counted."""
+
+    windows: Sequence[Window]
+    timestamp: str
+
+    def start(self, plan: Plan, schema: pa.Schema, rows_hint: int | None) -> Splitting:  # noqa: ARG002 - the protocol's
+        """A splitting of one pass."""
+        return _ByTime(self, plan, schema)
+
+
+class _ByTime:
+    def __init__(self, how: ByTime, plan: Plan, schema: pa.Schema) -> None:
+        self.how, self.outside = how, 0
+        self.order = np.argsort([micros_of(window.start) for window in how.windows])
+        self.starts = np.array([micros_of(how.windows[at].start) for at in self.order], np.int64)
+        self.ends = np.array([micros_of(how.windows[at].end) for at in self.order], np.int64)
+        self.profilers = [_profiler(plan, schema) for _ in how.windows]
+
+    def update(self, batch: pa.RecordBatch) -> None:
+        at = batch.schema.get_field_index(self.how.timestamp)
+        if at < 0 or not len(self.starts):
+            self.outside += batch.num_rows
+            return
+        micros, _ = to_micros(plain(batch.column(at)))
+        times = micros.fill_null(np.iinfo(np.int64).min).to_numpy(zero_copy_only=False)
+        part = np.searchsorted(self.starts, times, side="right") - 1
+        part[(part < 0) | (times >= self.ends[part])] = -1
+        for number in np.unique(part).tolist():
+            rows = np.flatnonzero(part == number)
+            if number < 0:
+                self.outside += len(rows)
+                continue
+            together = rows[-1] - rows[0] + 1 == len(rows)
+            piece = batch.slice(rows[0], len(rows)) if together else batch.take(pa.array(rows))
+            self.profilers[int(self.order[number])].update(piece)
+        self._relieve()
+
+    def _relieve(self) -> None:
+        while sum(profiler.pending_rows for profiler in self.profilers) > MAX_PENDING:
+            max(self.profilers, key=lambda profiler: profiler.pending_rows).flush()
+
+    def results(self) -> list[Profile]:
+        return [profiler.result() for profiler in self.profilers]
+
+
+@dataclass(frozen=True, slots=True)
+class ByOrder:
+    """`lo` … `hi` blocks of about equal size in file order, of about `rows` rows where few."""
+
+    lo: int = 6
+    hi: int = 13
+    rows: int = 300
+
+    def start(self, plan: Plan, schema: pa.Schema, rows_hint: int | None) -> Splitting:
+        """A splitting of one pass."""
+        return _ByOrder(self, plan, schema, rows_hint)
+
+    def blocks(self, rows: int) -> int:
+        """How many blocks that many rows make."""
+        return int(np.clip(round(rows / self.rows), self.lo, self.hi))
+
+
+@dataclass
+class _ByOrder:
+    """Holds the first buffer back; beyond it, blocks double in size when they are too many."""
+
+    how: ByOrder
+    plan: Plan
+    schema: pa.Schema
+    rows_hint: int | None
+    outside: int = 0
+    held: list[pa.RecordBatch] = field(default_factory=list)
+    held_rows: int = 0
+    size: int = 0  #: rows of a block, once they are cut
+    done: list[Profile] = field(default_factory=list)
+    current: Profiler | None = None
+    filled: int = 0
+
+    def update(self, batch: pa.RecordBatch) -> None:
+        """Add rows."""
+        if self.size:
+            self._cut(batch)
+            return
+        self.held.append(batch)
+        self.held_rows += batch.num_rows
+        if self.held_rows > BUFFER_ROWS:
+            rows = max(self.rows_hint or 0, self.held_rows)
+            self._release(-(-rows // self.how.hi))
+
+    def _release(self, size: int) -> None:
+        self.size = max(size, 1)
+        for batch in self.held:
+            self._cut(batch)
+        self.held = []
+
+    def _cut(self, batch: pa.RecordBatch) -> None:
+        while batch.num_rows:
+            if self.current is None:
+                self.current, self.filled = _profiler(self.plan, self.schema), 0
+            part = batch.slice(0, self.size - self.filled)
+            self.current.update(part)
+            self.filled += part.num_rows
+            batch = batch.slice(part.num_rows)
+            if self.filled == self.size:
+                self._close()
+
+    def _close(self) -> None:
+        if self.current is not None:
+            self.done.append(self.current.result())
+            self.current = None
+        if len(self.done) == 2 * self.how.hi:
+            self.done = _paired(self.done)
+            self.size *= 2
+
+    def results(self) -> list[Profile]:
+        """The blocks, in file order."""
+        if not self.size:
+            return self._few()
+        short = self.current is not None and self.filled < self.size / 2
+        self._close()
+        if short and len(self.done) > 1:
+            last = self.done.pop()
+            self.done[-1] = self.done[-1].merge(last)
+        while len(self.done) > self.how.hi:
+            self.done = _paired(self.done)
+        return self.done
+
+    def _few(self) -> list[Profile]:
+        """All rows fit in one buffer: cut them evenly."""
+        table = pa.Table.from_batches(
+            self.held, schema=self.held[0].schema if self.held else self.schema
+        )
+        count = self.how.blocks(table.num_rows)
+        ends = np.linspace(0, table.num_rows, count + 1).round().astype(int)
+        parts = []
+        for start, end in pairwise(ends.tolist()):
+            profiler = _profiler(self.plan, self.schema)
+            for batch in table.slice(start, end - start).to_batches():
+                profiler.update(batch)
+            parts.append(profiler.result())
+        return parts
+
+
+def _profiler(plan: Plan, schema: pa.Schema) -> Profiler:
+    profiler = Profiler(plan, half=True)
+    profiler.see(schema)
+    return profiler
+
+
+def _paired(parts: list[Profile]) -> list[Profile]:
+    """Neighbours merged two by two; an odd last one joins the pair before it."""
+    merged = [left.merge(right) for left, right in zip(parts[::2], parts[1::2], strict=False)]
+    if len(parts) % 2:
+        merged[-1] = merged[-1].merge(parts[-1])
+    return merged
+
+
+def merged(
+    parts: Sequence[Profile], join: Callable[[Profile, Profile], Profile] = Profile.merge
+) -> Profile:
+    """One profile of many, merged in a tree. Raises `ValueError` without any."""
+    todo = list(parts)
+    while len(todo) > 1:
+        todo = [
+            join(*pair) if len(pair) == 2 else pair[0]
+            for pair in (todo[at : at + 2] for at in range(0, len(todo), 2))
+        ]
+    if not todo:
+        msg = "there is no profile to merge"
+        raise ValueError(msg)
+    return todo[0]
