@@ -1,0 +1,216 @@
+"""What the returned labels say about all rows: a figure, and an interval where one is due."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from monitor.curation.rows import FloatArray
+
+#: Below this effective number of labels there is no interval.
+FEWEST = 30
+#: Below this many labels λ is not estimated, but 1.
+FEWEST_FOR_LAMBDA = 20
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What came back of the queue of one window.
+
+    Raises
+    ------
+    ValueError
+        When the arrays differ in length, or a probability is not in (0, 1].
+    """
+
+    values: npt.ArrayLike  #: (j,) z of each labelled row: 1 for a correct prediction, an error, …
+    inclusion_probabilities: npt.ArrayLike  #: (j,) as exported; rows asked for have none: leave out
+    expected: npt.ArrayLike | None = None  #: (j,) f, what the model expects z to be
+    expected_mean: float | None = None  #: mean of f over all candidates of the window
+    pushed: int | None = None  #: k, rows drawn; None: all of them were answered or skipped
+    skipped: int = 0  #: rows that annotators gave back without a label
+    population: int = 1  #: rows of the window; weighs `expected_mean` when windows are pooled
+
+    def __post_init__(self) -> None:
+        values, probabilities = self.arrays()[:2]
+        if values.shape != probabilities.shape:
+            msg = f"{len(values)} values, but {len(probabilities)} inclusion probabilities"
+            raise ValueError(msg)
+        if len(probabilities) and not (0 < probabilities.min() <= probabilities.max() <= 1):
+            msg = "inclusion probabilities must lie in (0, 1]"
+            raise ValueError(msg)
+        if self.expected is not None and np.shape(self.expected) != values.shape:
+            msg = f"{len(values)} values, but {np.size(self.expected)} expectations"
+            raise ValueError(msg)
+
+    def arrays(self) -> tuple[FloatArray, FloatArray, FloatArray | None]:
+        """Values, probabilities and expectations as float arrays."""
+        expected = None if self.expected is None else np.asarray(self.expected, dtype=float)
+        return (
+            np.asarray(self.values, dtype=float).reshape(-1),
+            np.asarray(self.inclusion_probabilities, dtype=float).reshape(-1),
+            expected,
+        )
+
+    @property
+    def share_back(self) -> float:
+        """j/k: with the push in random order, the chance that a drawn row was worked on."""
+        back = np.size(self.values) + self.skipped
+        return min(1.0, back / self.pushed) if self.pushed else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure about all rows of the window, from the labels of a few."""
+
+    value: float  #: NaN without labels
+    interval: tuple[float, float] | None
+    n: int  #: labels
+    n_eff: float  #: (Σ 1/π)² / Σ 1/π²
+    share_missing: float  #: of the rows that came back, those without a label
+    note: str  #: one sentence: how it was made, or why there is no interval
+    standard_error: float | None = None
+    lam: float = 0.0  #: how much of the model's own expectation is used, 0 … 1
+
+
+def estimate(
+    answers: Answers | Sequence[Answers],
+    *,
+    level: float = 0.95,
+    bounds: tuple[float, float] | None = None,
+) -> Estimate:
+    """Mean of z over all rows: the difference estimator with an estimated slope.
+
+    θ = λ mean(f) + Σ (z − λ f)/π / Σ 1/π; where the model says nothing (no f), λ = 0, which is
+    the Hájek estimator. λ is the weighted cov(z, f) / var(f), kept in 0 … 1.
+
+    Parameters
+    ----------
+    answers : Answers, or several windows of them
+        Windows are pooled. A half-finished queue counts with π·j/k.
+    level : float
+        Of the interval, t on n_eff − 1 degrees of freedom.
+    bounds : (low, high), optional
+        What the mean can be at all, (0, 1) for a rate. The interval is cut there; when all labels
+        say the same of a rate, its other end is Clopper–Pearson's at n_eff.
+
+    References
+    ----------
+    C.-E. Särndal, B. Swensson, J. Wretman, "Model Assisted Survey Sampling", 1992, ch. 5–6;
+    A. N. Angelopoulos et al., "Prediction-powered inference", Science 382, 2023.
+
+    Examples
+    --------
+    >>> correct, pi = [1.0, 0.0, 1.0, 1.0], [0.5, 0.5, 0.1, 0.1]
+    >>> round(estimate(Answers(correct, pi)).value, 3)
+    0.917
+    """
+    parts = [answers] if isinstance(answers, Answers) else list(answers)
+    z, pi, back_share, f, mean_f = _pool(parts)
+    back = len(z) + sum(part.skipped for part in parts)
+    missing = sum(part.skipped for part in parts) / back if back else 0.0
+    if not len(z):
+        return Estimate(np.nan, None, 0, 0.0, missing, "No labels yet.")
+    weight = 1 / pi
+    n_eff = float(weight.sum() ** 2 / (weight**2).sum())
+    lam = _slope(z, f, weight) if f is not None else 0.0
+    rest = z - lam * f if f is not None else z
+    centre = float(weight @ rest / weight.sum())
+    value = lam * mean_f + centre + _ratio_bias(rest - centre, weight, back_share)
+    error = _standard_error(rest - centre, pi)
+    if bounds is not None:
+        value = float(np.clip(value, *bounds))
+    if n_eff < FEWEST:
+        note = f"{len(z)} labels ({n_eff:.0f} effective): too few for an interval, {FEWEST} needed."
+        return Estimate(value, None, len(z), n_eff, missing, note, error, lam)
+    interval = _interval(value, error, n_eff, level, bounds, flat=bool(np.ptp(z) == 0))
+    note = _note(len(z), n_eff, len(parts), lam, missing)
+    return Estimate(value, interval, len(z), n_eff, missing, note, error, lam)
+
+
+def _pool(
+    parts: Sequence[Answers],
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray | None, float]:
+    """Values, probabilities (π·j/k), j/k, expectations and their mean over all windows."""
+    kept, values, probabilities, shares, expectations = [], [], [], [], []
+    for part in parts:
+        z, pi, f = part.arrays()
+        fine = np.isfinite(z) if f is None else np.isfinite(z) & np.isfinite(f)
+        values.append(z[fine])
+        probabilities.append(pi[fine] * part.share_back)
+        shares.append(np.full(int(fine.sum()), part.share_back))
+        if f is not None and part.expected_mean is not None:
+            expectations.append(f[fine])
+            kept.append((part.expected_mean, part.population))
+    z = np.concatenate(values) if values else np.empty(0)
+    pi = np.concatenate(probabilities) if probabilities else np.empty(0)
+    share = np.concatenate(shares) if shares else np.empty(0)
+    if not parts or len(expectations) < len(parts):
+        return z, pi, share, None, 0.0
+    means, sizes = np.array(kept, dtype=float).T
+    return z, pi, share, np.concatenate(expectations), float(means @ sizes / sizes.sum())
+
+
+def _ratio_bias(rest: FloatArray, weight: FloatArray, back_share: FloatArray) -> float:
+    """What a half-finished queue takes from a ratio of sums, to first order; 0 for a whole one.
+
+    The answers are a simple random sample of the drawn rows, in which Σ 1/π varies together with
+    Σ u/π (Cochran, "Sampling Techniques", 1977, §6.8). The draw itself is spread, and Σ 1/π
+    hardly varies from draw to draw.
+    """
+    return float(((1 - back_share) * rest * weight**2).sum() / weight.sum() ** 2)
+
+
+def _slope(z: FloatArray, f: FloatArray, weight: FloatArray) -> float:
+    if len(z) < FEWEST_FOR_LAMBDA:
+        return 1.0
+    share = weight / weight.sum()
+    f_rest, z_rest = f - share @ f, z - share @ z
+    variance = float(share @ f_rest**2)
+    return float(np.clip(share @ (f_rest * z_rest) / variance, 0, 1)) if variance > 0 else 0.0
+
+
+def _standard_error(rest: FloatArray, pi: FloatArray) -> float | None:
+    """√ of n/(n − 1) · Σ (1 − π)(u/π)² / (Σ 1/π)²; None for a single label."""
+    n = len(rest)
+    if n < 2:
+        return None
+    variance = n / (n - 1) * float(((1 - pi) * (rest / pi) ** 2).sum()) / float((1 / pi).sum()) ** 2
+    return float(np.sqrt(variance))
+
+
+def _interval(
+    value: float,
+    error: float | None,
+    n_eff: float,
+    level: float,
+    bounds: tuple[float, float] | None,
+    *,
+    flat: bool,
+) -> tuple[float, float] | None:
+    if error is None:
+        return None
+    half = float(stats.t.ppf(0.5 + level / 2, n_eff - 1)) * error
+    low, high = value - half, value + half
+    if bounds is None:
+        return low, high
+    bottom, top = bounds
+    if flat and value in bounds:
+        # All alike: the formula would claim a width of 0.
+        width = (top - bottom) * (1 - ((1 - level) / 2) ** (1 / n_eff))
+        low, high = (value - width, value) if value == top else (value, value + width)
+    return max(low, bottom), min(high, top)
+
+
+def _note(n: int, n_eff: float, windows: int, lam: float, missing: float) -> str:
+    made = "the model's own expectation corrected by the labels" if lam > 0 else "the labels alone"
+    text = f"{n} labels ({n_eff:.0f} effective)"
+    text += f" of {windows} windows" if windows > 1 else ""
+    text += f", weighted by their chance to be drawn; {made}."
+    if missing:
+        text += f" {missing:.0%} of the rows came back without a label and are not in it."
+    return text

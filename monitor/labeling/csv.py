@@ -1,0 +1,123 @@
+"""CSV that spreadsheets cannot be made to execute."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tempfile
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO, ClassVar
+
+from monitor.labeling.items import ExportCount, Item
+from monitor.labeling.spec import LabelSpec
+from monitor.labeling.values import plain
+
+COLUMNS = (
+    "id",
+    "monitor",
+    "window",
+    "reason",
+    "reason_text",
+    "score",
+    "inclusion_probability",
+    "weight",
+    "prediction",
+    "prediction_score",
+    "model_version",
+)
+PREFIX = "'"
+#: Openings that make a spreadsheet see a formula, also in their full-width forms.
+_FORMULA = "=+-@＝＋－＠"
+_INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060\x00"
+_IN_MEMORY = 8 << 20
+
+
+class Csv:
+    """Comma-separated values, UTF-8, header in the first line, rows end in CR LF.
+
+    Columns: `id`, `monitor`, `window` ("start/end"), `reason`, `reason_text`, `score`,
+    `inclusion_probability` (empty for rows that were asked for), `weight`, `prediction`,
+    `prediction_score`, `model_version`, and the row as `data.<column>`. Lists and objects are
+    JSON text. Images and other bytes are left out, and counted.
+
+    Text that a spreadsheet could take for a formula (it begins with = + - @, a tab or a carriage
+    return, after any blanks) gets one apostrophe in front, headers included; so does text that
+    begins with an apostrophe. `restore` takes it away again. Numbers stay numbers.
+    """
+
+    name: ClassVar[str] = "csv"
+
+    def write(self, items: Iterable[Item], spec: LabelSpec, out: BinaryIO) -> ExportCount:
+        """Write the items; rows wait in a temporary file until all columns are known."""
+        count = ExportCount()
+        fields: dict[str, None] = {}
+        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
+            for item in items:
+                row = _row(item, spec, count)
+                fields.update(dict.fromkeys(row["data"]))
+                spool.write(json.dumps(row, allow_nan=False).encode("utf-8") + b"\n")
+                count.written += 1
+            spool.seek(0)
+            header = [*COLUMNS, *(f"data.{name}" for name in fields)]
+            _send(out, [neutral(name) for name in header])
+            for line in spool:
+                _send(out, _cells(json.loads(line), fields))
+        return count
+
+
+def neutral(text: str) -> str:
+    """The text, with one apostrophe in front where a spreadsheet could see a formula.
+
+    Examples
+    --------
+    >>> neutral("=1+1"), neutral("fine"), neutral("'quoted")
+    ("'=1+1", 'fine', "''quoted")
+    """
+    visible = text.lstrip(_INVISIBLE + " \t\r\n\v\f\xa0")
+    risky = text[:1] in ("\t", "\r", "\n", PREFIX) or visible[:1] in tuple(_FORMULA)
+    return PREFIX + text if risky else text
+
+
+def restore(cell: str) -> str:
+    """What `neutral` was given."""
+    return cell[1:] if cell.startswith(PREFIX) else cell
+
+
+def _row(item: Item, spec: LabelSpec, count: ExportCount) -> dict[str, Any]:
+    if item.image is not None:
+        count.drop(spec.image_field)
+    data = {}
+    for name, value in item.data.items():
+        if isinstance(value, bytes | bytearray | memoryview):
+            count.drop(name)
+        else:
+            data[plain(str(name))] = plain(value)
+    own = {name: plain(getattr(item, name)) for name in COLUMNS}
+    return {"own": own, "data": data}
+
+
+def _cells(row: dict[str, Any], fields: dict[str, None]) -> Iterator[str]:
+    for name in COLUMNS:
+        yield _cell(row["own"][name])
+    for name in fields:
+        yield _cell(row["data"].get(name))
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    return neutral(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def _send(out: BinaryIO, cells: Iterable[str]) -> None:
+    line = io.StringIO(newline="")
+    csv.writer(line).writerow(cells)
+    out.write(line.getvalue().encode("utf-8"))
+
+
+plugin = Csv

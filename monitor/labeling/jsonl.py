@@ -1,0 +1,56 @@
+"""JSON lines: one item a line, nothing lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any, BinaryIO, ClassVar
+
+from monitor.labeling.items import ExportCount, Item
+from monitor.labeling.spec import LabelSpec
+from monitor.labeling.values import data_uri, plain
+
+
+class JsonLines:
+    """JSON lines, UTF-8, one object a line.
+
+    Keys: `id`, `monitor`, `window` (`start`, `end`), `reason`, `reason_text`, `score`,
+    `inclusion_probability` (null for rows that were asked for), `weight`, `prediction`,
+    `prediction_score`, `model_version`, `data` (the row) and, where there is one, `image` (a data
+    URI). Predictions go out as they are, whether they fit the label spec or not.
+    """
+
+    name: ClassVar[str] = "jsonl"
+
+    def write(self, items: Iterable[Item], spec: LabelSpec, out: BinaryIO) -> ExportCount:
+        """Write the items, one at a time."""
+        count = ExportCount()
+        for item in items:
+            line = json.dumps(record(item, spec), ensure_ascii=False, allow_nan=False)
+            out.write(line.encode("utf-8") + b"\n")
+            count.written += 1
+        return count
+
+
+def record(item: Item, spec: LabelSpec) -> dict[str, Any]:
+    """An item as one JSON object."""
+    whole: dict[str, Any] = {
+        "id": plain(item.id),
+        "monitor": plain(item.monitor),
+        "window": {"start": item.window_start, "end": item.window_end},
+        "reason": item.reason,
+        "reason_text": plain(item.reason_text),
+        "score": plain(item.score),
+        "inclusion_probability": plain(item.inclusion_probability),
+        "weight": plain(item.weight),
+        "prediction": plain(item.prediction),
+        "prediction_score": plain(item.prediction_score),
+        "model_version": plain(item.model_version),
+        "data": plain(item.data),
+    }
+    if item.image is not None:
+        whole[spec.image_field if spec.image_field not in whole else "image"] = data_uri(item.image)
+    return whole
+
+
+plugin = JsonLines

@@ -1,0 +1,231 @@
+"""Label Studio: tasks with the model's predictions, and the labeling config they fit."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+from collections.abc import Container, Iterable, Iterator
+from typing import Any, BinaryIO, ClassVar
+
+from monitor.core.errors import LabelingError
+from monitor.labeling.images import size_of
+from monitor.labeling.items import ExportCount, Item, Skipped
+from monitor.labeling.predictions import MisfitError, fitted
+from monitor.labeling.spec import NEED_CLASSES, NEED_IMAGE, LabelSpec
+from monitor.labeling.values import clean, data_uri, plain
+
+#: Key of a task's data that holds the row as one table, for the annotator to read.
+TABLE = "row"
+#: Key that holds the text to label, whatever its column is called.
+TEXT = "text"
+
+
+class LabelStudio:
+    """Label Studio tasks as one JSON list, for its import page or `/api/projects/ID/import`.
+
+    A task's `data` holds `driftloop_id` (the id as text, by which answers are matched), `id`,
+    `monitor`, `window`, `reason`, `reason_text`, `score`, `inclusion_probability`, `weight`, the
+    columns of the row (one that bears a name in use gets `row_` in front), and the image as a
+    data URI (other bytes are left out, and counted). Its `predictions` hold the model's draft in
+    the terms of `labeling_config`; a draft that does not fit the label spec stays out, and the
+    reason is kept.
+    """
+
+    name: ClassVar[str] = "label-studio"
+
+    def write(self, items: Iterable[Item], spec: LabelSpec, out: BinaryIO) -> ExportCount:
+        """Write the items, one at a time."""
+        count = ExportCount()
+        out.write(b"[")
+        for item in items:
+            if spec.type in NEED_IMAGE and item.image is None:
+                count.skipped.append(Skipped(item.id, f"no image, and {spec.type} needs one"))
+                continue
+            text = json.dumps(task(item, spec, count), ensure_ascii=False, allow_nan=False)
+            out.write((b",\n" if count.written else b"\n") + text.encode("utf-8"))
+            count.written += 1
+        out.write(b"\n]\n")
+        return count
+
+
+def task(item: Item, spec: LabelSpec, count: ExportCount) -> dict[str, Any]:
+    """One task; a draft that does not fit is named in `count`."""
+    whole: dict[str, Any] = {"data": _data(item, spec, count)}
+    draft = _draft(item, spec, count)
+    if draft is not None:
+        whole["predictions"] = [draft]
+    return whole
+
+
+def _data(item: Item, spec: LabelSpec, count: ExportCount) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "driftloop_id": plain(str(item.id)),
+        "id": plain(item.id),
+        "monitor": plain(item.monitor),
+        "window": item.window,
+        "reason": item.reason,
+        "reason_text": plain(item.reason_text),
+        "score": plain(item.score),
+        "inclusion_probability": plain(item.inclusion_probability),
+        "weight": plain(item.weight),
+    }
+    if item.image is not None:
+        data[spec.image_field] = data_uri(item.image)
+    row = {}
+    for name, value in item.data.items():
+        if isinstance(value, bytes | bytearray | memoryview):
+            count.drop(name)
+        else:
+            row[clean(str(name))] = plain(value)
+    reserved = {*data, TABLE, TEXT, spec.image_field}
+    for name, value in row.items():
+        data[TEXT if name == spec.text_field else _free(name, reserved, data)] = value
+    if _object(spec)[0] == "Table":
+        chosen = spec.shown or tuple(row)
+        data[TABLE] = {name: row[name] for name in chosen if name in row}
+    return data
+
+
+def _free(name: str, reserved: Container[str], data: Container[str]) -> str:
+    while name in reserved or name in data:
+        name = f"row_{name}"
+    return name
+
+
+def labeling_config(spec: LabelSpec) -> str:
+    """The project's labeling config for a label spec.
+
+    Raises
+    ------
+    LabelingError
+        When the type of label needs classes and the spec has none.
+
+    Examples
+    --------
+    >>> print(labeling_config(LabelSpec(classes=("late", "on time"))))
+    <View>
+      <Table name="row" value="$row" />
+      <Choices name="label" toName="row" choice="single" required="true">
+        <Choice value="late" />
+        <Choice value="on time" />
+      </Choices>
+    </View>
+    """
+    if spec.type in NEED_CLASSES and not spec.classes:
+        msg = (
+            f"A Label Studio project for labels of type {spec.type!r} needs the classes: "
+            "name them under `classes` in the label spec."
+        )
+        raise LabelingError(msg)
+    view = ET.Element("View")
+    if spec.guideline:
+        ET.SubElement(view, "Header", value=_printable(spec.guideline), size="5")
+    tag, name, value = _object(spec)
+    ET.SubElement(view, tag, name=name, value=f"${value}")
+    view.extend(_control(spec, name))
+    ET.indent(view)
+    return ET.tostring(view, encoding="unicode")
+
+
+def _object(spec: LabelSpec) -> tuple[str, str, str]:
+    """Tag, name and data key of what is labelled."""
+    if spec.has_images and spec.type != "span":
+        return "Image", spec.image_field, spec.image_field
+    if spec.text_field is not None:
+        return "Text", TEXT, TEXT
+    return "Table", TABLE, TABLE
+
+
+_CONTROLS = {
+    "class": ("Choices", "Choice", {"choice": "single", "required": "true"}),
+    "multi-label": ("Choices", "Choice", {"choice": "multiple"}),
+    "span": ("Labels", "Label", {}),
+    "box": ("RectangleLabels", "Label", {}),
+    "polygon": ("PolygonLabels", "Label", {}),
+}
+
+
+def _control(spec: LabelSpec, target: str) -> Iterator[ET.Element]:
+    names = {"name": spec.label_field, "toName": target}
+    if spec.type == "rating":
+        yield ET.Element("Rating", names | {"maxRating": str(spec.max_rating)})
+        return
+    if spec.type == "text":
+        yield ET.Element("TextArea", names | {"maxSubmissions": "1"})
+        return
+    tag, inner, options = _CONTROLS[spec.type]
+    control = ET.Element(tag, names | options)
+    for one in spec.classes:
+        ET.SubElement(control, inner, value=_printable(one))
+    yield control
+
+
+def _printable(text: str) -> str:
+    """Without the control characters that XML cannot hold."""
+    return "".join(mark for mark in plain(text) if mark >= " " or mark in "\t\n")
+
+
+def _draft(item: Item, spec: LabelSpec, count: ExportCount) -> dict[str, Any] | None:
+    if item.prediction is None:
+        return None
+    try:
+        text = plain(item.data.get(spec.text_field)) if spec.text_field else None
+        value = fitted(item.prediction, spec, text=text if isinstance(text, str) else None)
+        result = list(_results(value, spec, item))
+    except MisfitError as error:
+        count.without_prediction.append(Skipped(item.id, str(error)))
+        return None
+    draft: dict[str, Any] = {"result": result}
+    if item.model_version is not None:
+        draft["model_version"] = plain(item.model_version)
+    if (score := plain(item.prediction_score)) is not None:
+        draft["score"] = score
+    return draft
+
+
+def _results(value: Any, spec: LabelSpec, item: Item) -> Iterator[dict[str, Any]]:
+    """Regions of a draft in Label Studio's terms."""
+    common = {"from_name": spec.label_field, "to_name": _object(spec)[1]}
+    if spec.type in ("class", "multi-label"):
+        choices = [value] if spec.type == "class" else value
+        yield common | {"type": "choices", "value": {"choices": choices}}
+    elif spec.type == "rating":
+        yield common | {"type": "rating", "value": {"rating": value}}
+    elif spec.type == "text":
+        yield common | {"type": "textarea", "value": {"text": [value]}}
+    elif spec.type == "span":
+        for one in value:
+            ends = {"start": one["start"], "end": one["end"], "labels": [one["label"]]}
+            yield common | {"type": "labels", "value": ends}
+    else:
+        yield from _regions(value, spec, item, common)
+
+
+def _regions(
+    value: list[dict[str, Any]], spec: LabelSpec, item: Item, common: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """Boxes and polygons, in per cent of the image."""
+    size = size_of(item.image or b"")
+    if size is None:
+        msg = "the image's size cannot be read, so boxes cannot be placed in it"
+        raise MisfitError(msg)
+    width, height = size
+    original = {"original_width": width, "original_height": height, "image_rotation": 0}
+    for one in value:
+        if spec.type == "box":
+            place = {
+                "x": 100 * one["x"] / width,
+                "y": 100 * one["y"] / height,
+                "width": 100 * one["width"] / width,
+                "height": 100 * one["height"] / height,
+                "rotation": 0,
+                "rectanglelabels": [one["label"]],
+            }
+            yield common | original | {"type": "rectanglelabels", "value": place}
+        else:
+            points = [[100 * x / width, 100 * y / height] for x, y in one["points"]]
+            shape = {"points": points, "closed": True, "polygonlabels": [one["label"]]}
+            yield common | original | {"type": "polygonlabels", "value": shape}
+
+
+plugin = LabelStudio

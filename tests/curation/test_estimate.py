@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from monitor.curation.estimate import Answers, estimate
+from monitor.curation.rows import Candidates, ReferenceRows
+from monitor.curation.select import draw_rows, plan
+
+BUDGET, ROWS = 300, 1500
+
+
+@pytest.fixture(scope="module")
+def window():
+    """A quarter of the rows drifted; the model errs more there, and its own expectation is off."""
+    rng = np.random.default_rng(8)
+    features = rng.normal(size=(ROWS, 3))
+    drifted = np.arange(ROWS) < ROWS // 4
+    features[drifted] += 1
+    correct = (rng.random(ROWS) < np.where(drifted, 0.45, 0.9)).astype(float)
+    expected = np.clip(0.9 - 0.08 * features[:, 0] + rng.normal(scale=0.05, size=ROWS), 0, 1)
+    candidates = Candidates(tuple(range(ROWS)), features, population=ROWS)
+    reference = ReferenceRows(rng.normal(size=(1500, 3)))
+    return plan(candidates, reference, budget=BUDGET), correct, expected
+
+
+@pytest.fixture(scope="module")
+def draws(window):
+    """Draws by their number of seeds, each made once."""
+    made: list[np.ndarray] = []
+
+    def first(seeds):
+        made.extend(
+            draw_rows(window[0], np.random.default_rng(seed)) for seed in range(len(made), seeds)
+        )
+        return made[:seeds]
+
+    return first
+
+
+def answers_of(window, rows, share=1.0, *, model=True):
+    design, correct, expected = window
+    rows = rows[: round(share * len(rows))]
+    keys = design.pool[rows]
+    return Answers(
+        values=correct[keys],
+        inclusion_probabilities=design.row_probabilities[rows],
+        expected=expected[keys] if model else None,
+        expected_mean=float(expected.mean()) if model else None,
+        pushed=BUDGET,
+    )
+
+
+@pytest.mark.parametrize("seeds", [150, pytest.param(2000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("share", [1.0, 0.5])
+@pytest.mark.parametrize("model", [True, False])
+def test_the_estimate_is_unbiased_and_its_interval_covers(window, draws, seeds, share, model):
+    truth = window[1].mean()
+    made = [estimate(answers_of(window, rows, share, model=model)) for rows in draws(seeds)]
+    values = np.array([one.value for one in made])
+
+    assert abs(values.mean() - truth) < 3 * values.std() / np.sqrt(seeds)
+    covered = [low <= truth <= high for low, high in (one.interval for one in made)]
+    assert np.mean(covered) > 0.92 - 3 * np.sqrt(0.92 * 0.08 / seeds)
+
+
+def test_the_plain_mean_of_the_labels_is_off(window, draws):
+    plain = np.mean([np.mean(answers_of(window, rows).values) for rows in draws(50)])
+
+    assert window[1].mean() - plain > 0.05
+
+
+def test_a_model_that_knows_narrows_the_interval():
+    rng = np.random.default_rng(1)
+    expected = rng.random(5000)
+    values = (rng.random(5000) < expected).astype(float)
+    rows = rng.choice(5000, 300, replace=False)
+    pi = np.full(300, 0.06)
+
+    alone = estimate(Answers(values[rows], pi))
+    helped = estimate(Answers(values[rows], pi, expected[rows], float(expected.mean())))
+
+    assert helped.lam > 0.8
+    assert helped.standard_error < 0.9 * alone.standard_error
+
+
+def test_a_model_that_knows_nothing_does_no_harm():
+    rng = np.random.default_rng(2)
+    values, noise = rng.random(400), rng.random(400)
+
+    made = estimate(Answers(values, np.full(400, 0.1), noise, 0.9))
+
+    assert made.lam < 0.15
+    assert made.value == pytest.approx(values.mean(), abs=0.08)
+
+
+def test_simple_random_sampling_is_the_textbook():
+    values = np.arange(50.0)
+    made = estimate(Answers(values, np.full(50, 0.25)))
+
+    assert made.value == values.mean()
+    assert made.standard_error == pytest.approx(np.sqrt(0.75 * values.var(ddof=1) / 50))
+    assert made.n_eff == pytest.approx(50)
+
+
+def test_few_labels_give_no_interval_and_say_so():
+    made = estimate(Answers(np.ones(12), np.full(12, 0.1), np.full(12, 0.7), 0.8))
+
+    assert made.interval is None
+    assert made.note == "12 labels (12 effective): too few for an interval, 30 needed."
+    # Below 20 labels λ is 1: 0.8 + (1 − 0.7).
+    assert (made.lam, made.value) == (1.0, pytest.approx(1.1))
+    assert estimate(Answers(np.ones(12), np.full(12, 0.1)), bounds=(0, 1)).value == 1
+
+
+def test_windows_are_pooled_until_there_are_enough():
+    rng = np.random.default_rng(3)
+    weeks = [Answers(rng.random(12), np.full(12, 0.1), population=120) for _ in range(4)]
+
+    made = estimate(weeks)
+
+    assert made.interval is not None
+    assert (made.n, "of 4 windows" in made.note) == (48, True)
+
+
+def test_windows_weigh_by_their_rows():
+    small = Answers(np.zeros(10), np.full(10, 0.1), np.zeros(10), 0.0, population=100)
+    large = Answers(np.ones(10), np.full(10, 10 / 900), np.ones(10), 1.0, population=900)
+
+    assert estimate([small, large]).value == pytest.approx(0.9)
+
+
+def test_labels_that_all_agree_do_not_claim_certainty():
+    made = estimate(Answers(np.ones(60), np.full(60, 0.1)), bounds=(0, 1))
+
+    assert made.interval == (pytest.approx(0.025 ** (1 / 60)), 1.0)
+
+
+def test_skipped_rows_stand_beside_the_estimate():
+    made = estimate(Answers(np.ones(30), np.full(30, 0.1), pushed=50, skipped=10))
+
+    assert made.share_missing == 0.25
+    assert "25% of the rows came back without a label" in made.note
+
+
+def test_half_a_queue_is_less_certain_about_a_small_window():
+    values = np.tile([0.0, 1.0], 20)
+    whole = estimate(Answers(values, np.full(40, 0.8), pushed=40))
+    half = estimate(Answers(values, np.full(40, 0.8), pushed=80))
+
+    assert half.value == whole.value
+    assert half.standard_error > whole.standard_error
+
+
+def test_answers_that_are_no_numbers_are_left_out():
+    values = np.array([1.0, np.nan, 0.0])
+
+    assert estimate(Answers(values, np.full(3, 0.5))).n == 2
+
+
+@pytest.mark.parametrize("none", [Answers([], []), []])
+def test_no_labels_say_so(none):
+    made = estimate(none)
+
+    assert np.isnan(made.value)
+    assert (made.interval, made.note) == (None, "No labels yet.")
+
+
+def test_one_label_has_a_value_and_no_error():
+    made = estimate(Answers([1.0], [0.5]))
+
+    assert (made.value, made.standard_error, made.interval) == (1.0, None, None)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"values": [1, 2], "inclusion_probabilities": [0.5]},
+        {"values": [1], "inclusion_probabilities": [0.0]},
+        {"values": [1], "inclusion_probabilities": [1.5]},
+        {"values": [1], "inclusion_probabilities": [float("nan")]},
+        {"values": [1], "inclusion_probabilities": [0.5], "expected": [1, 2]},
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(wrong):
+    with pytest.raises(ValueError, match=r"inclusion prob|expectations"):
+        Answers(**wrong)
