@@ -26,6 +26,8 @@ LOCATION_SPEAKS = 0.25
 SMALLEST_BIN = 0.02
 #: A share with this many effective rows in a window is judged by its log-odds.
 WELL_FILLED = 50.0
+#: The same for shares that vary between windows by this many times their sampling variance.
+SOME_ROWS, CLEARLY = 8.0, 3.0
 #: Cubic scores beyond this come from few atoms; their mean is no measure of skewness.
 LARGEST_CUBE = 5.0
 ROOT2 = float(np.sqrt(2.0))
@@ -238,6 +240,24 @@ def _fill_shares(
         total > 0, np.where(some.logit, root * (odds - expected), linear), 0.0
     )
     hits[:, shares] = found
+
+
+def by_factors(contrasts: Contrasts, values: Values) -> Contrasts:
+    """Judge by log-odds also the smaller shares whose windows clearly vary more than their rows.
+
+    What varies between windows varies by factors, and its linear contrast would be skewed.
+    """
+    some = values.rows > 0
+    count = np.maximum(some.sum(axis=0), 1)
+    effective = (values.rows / contrasts.design_effect).sum(axis=0) / count
+    scatter = (values.value**2 * values.rows).sum(axis=0) / contrasts.design_effect / count
+    filled = np.nan_to_num(contrasts.share) * effective >= SOME_ROWS
+    change = contrasts.is_share & ~contrasts.logit & filled & (scatter >= CLEARLY)
+    return replace(
+        contrasts,
+        logit=contrasts.logit | change,
+        skewness=np.where(change, -contrasts.skewness, contrasts.skewness),
+    )
 
 
 def silent(contrasts: Contrasts, location: FloatArray) -> BoolArray:

@@ -19,6 +19,7 @@ from monitor.evidence.types import FloatArray, IntArray
 STRETCH = 192
 #: Relative window sizes are rounded to this (natural log), so that columns share matrices.
 PATTERN_STEP = 0.2
+LEAST_FOR_LEANING = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,4 +139,26 @@ def reference_error(pattern: Pattern) -> FloatArray:
 def residuals(pattern: Pattern, series: FloatArray) -> FloatArray:
     """What the design leaves of the series, shape (h, n_contrasts)."""
     result: FloatArray = series - pattern.design @ (pattern.fit @ series)
+    return result
+
+
+def leaning(left: FloatArray) -> FloatArray:
+    """Skewness of residual series, shrunk towards 0 as if 15 more windows leaned nowhere.
+
+    Parameters
+    ----------
+    left : array, shape (h, n_contrasts)
+
+    Returns
+    -------
+    array, shape (n_contrasts,); 0 with fewer than 6 windows.
+    """
+    windows = len(left)
+    if windows < LEAST_FOR_LEANING:
+        return np.zeros(left.shape[1])
+    second = (left**2).mean(axis=0)
+    third = (left**3).mean(axis=0)
+    sample = third / np.maximum(second, 1e-12) ** 1.5
+    unbiased = sample * np.sqrt(windows * (windows - 1)) / (windows - 2)
+    result: FloatArray = np.where(second > 1e-12, unbiased, 0.0) * windows / (windows + 15)
     return result

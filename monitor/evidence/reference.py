@@ -42,6 +42,7 @@ class Reference:
     coefficients: FloatArray  #: of the design, (n_contrasts, rank)
     pattern: IntArray  #: index into `errors`, -1 where the reference has nothing
     errors: FloatArray  #: covariance of the coefficients / v0, (n_patterns, CELLS, rank, rank)
+    leaning: FloatArray  #: skewness of the series over the reference windows, (n_contrasts,)
     mean_row: FloatArray  #: the design's mean row, (rank,)
     rows: FloatArray  #: typical rows of a window: with a value, and all, (n_series, 2)
     centre: FloatArray  #: mean of each scalar over the reference, (n_scalars,)
@@ -97,6 +98,8 @@ class Reference:
         delta_missing = _effects(series, missing_design_effects or {})
         table = questions.table(layout, rows, delta, delta_missing)
         values = questions.evaluate(table, layout, counts, missing)
+        table = questions.by_factors(table, values)
+        values = questions.evaluate(table, layout, counts, missing)
         centre, centred, noises = _scalar_series(scalars, windows)
         table = _with_scalars(table, len(series), centred)
         table, standard = _regular(table, values, centred)
@@ -147,7 +150,8 @@ class Reference:
 
 
 _ARRAYS = (
-    "weights", "sampling", "coefficients", "pattern", "errors", "mean_row", "rows", "centre",
+    "weights", "sampling", "coefficients", "pattern", "errors", "leaning", "mean_row", "rows",
+    "centre",
 )  # fmt: skip
 
 
@@ -242,12 +246,14 @@ def _learn_noise(
     likelihood = np.zeros((len(source), len(fixed_cell(*ASSUMED))))
     coefficients = np.zeros((len(source), design.shape[1]))
     left = np.zeros_like(series)
+    leaning = np.zeros(len(source))
     for number, one in enumerate(found):
         of = np.flatnonzero(pattern == number)
         part = scaled[np.ix_(one.at, of)]
         likelihood[of] = noise.log_likelihood(one, part)
         coefficients[of] = (one.fit @ series[np.ix_(one.at, of)]).T
-        left[np.ix_(one.at, of)] = noise.residuals(one, part)
+        left[np.ix_(one.at, of)] = rest = noise.residuals(one, part)
+        leaning[of] = noise.leaning(rest)
     rare = table.is_share & (_expected(table, rows) < FEWEST_EXPECTED)
     degrees = len(design) - (int(np.linalg.matrix_rank(design)) if len(design) else 0)
     weights = prior.posteriors(
@@ -266,6 +272,7 @@ def _learn_noise(
         "sampling": sampling,
         "coefficients": coefficients,
         "pattern": pattern,
+        "leaning": leaning,
         "errors": np.stack(errors) if errors else np.zeros(shape),
     }
 

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.evidence import tails
-from monitor.evidence.contrasts import MISSING, SCALAR, evaluate, silent
+from monitor.evidence.contrasts import MISSING, SCALAR, Contrasts, Values, evaluate, silent
 from monitor.evidence.effects import sides, totals
-from monitor.evidence.grid import KAPPA, KAPPAS, memory
+from monitor.evidence.grid import KAPPA, KAPPAS, PHIS, memory
 from monitor.evidence.layout import BoolArray, flatten
-from monitor.evidence.reference import Reference, known
+from monitor.evidence.reference import MOST_SILENT, Reference, known
 from monitor.evidence.types import FloatArray, IntArray, Observation
 
 #: Shares with fewer (effective) rows than this, in window or reference, get a binomial tail.
@@ -53,42 +53,56 @@ def merge(
     scales: Sequence[int],
     calendar: npt.NDArray[np.float64] | None = None,
 ) -> Merged:
-    """Add up the counts of the last s windows for each s in `scales` (each <= len(recent))."""
+    """The last s windows together, for each s in `scales` (each <= len(recent))."""
     table, layout = reference.contrasts, reference.layout
     counts, missing, _ = flatten(layout, recent)
     filled = layout.per_series(counts)
     back = [slice(len(recent) - s, None) for s in scales]
     of_series = table.take(table.kind != SCALAR)
-    values = evaluate(
-        of_series,
-        layout,
-        np.stack([counts[one].sum(axis=0) for one in back]),
-        np.stack([missing[one].sum(axis=0) for one in back]),
-    )
-    amounts = np.concatenate([filled, filled + missing], axis=1)
+    each = evaluate(of_series, layout, counts, missing)
     source = of_series.column + np.where(of_series.kind == MISSING, len(layout.series), 0)
-    remembered = np.stack([memory(_weights(amounts[one]).T)[source] for one in back])
+    amounts = np.concatenate([filled, filled + missing], axis=1)
+    weights = [_weights(amounts[one]) for one in back]
+    remembered = np.stack([memory(one.T)[source] for one in weights])
+    mean = [_mean(of_series, each, one, w[:, source]) for one, w in zip(back, weights, strict=True)]
+    summed = {
+        name: np.stack([getattr(each, name)[one].sum(axis=0) for one in back])
+        for name in ("rows", "hits")
+    }
     numbers = _merge_scalars(reference, recent, back)
-    value = np.concatenate([values.value, numbers[0]], axis=1)
-    rows = np.concatenate([values.rows, numbers[1]], axis=1)
+    value = np.concatenate([np.stack([one for one, _ in mean]), numbers[0]], axis=1)
+    rows = np.concatenate([summed["rows"], numbers[1]], axis=1)
     design = _rows(reference, len(recent), calendar)
     row = np.stack([design[one].mean(axis=0) for one in back])
-    quiet = silent(of_series, values.location)
     said = (rows > 0) & known(reference)
-    said[:, : quiet.shape[1]] &= ~quiet
+    said[:, : len(source)] &= np.stack([speaks for _, speaks in mean])
     sampling = table.design_effect / np.maximum(rows, 1.0)
-    sampling[:, quiet.shape[1] :] = numbers[2]
+    sampling[:, len(source) :] = numbers[2]
     return Merged(
         scales=tuple(scales),
         value=value,
         expected=row @ reference.coefficients.T,
         rows=rows,
-        hits=np.concatenate([values.hits, np.zeros_like(numbers[0])], axis=1),
+        hits=np.concatenate([summed["hits"], np.zeros_like(numbers[0])], axis=1),
         sampling=sampling,
         memory=np.concatenate([remembered, numbers[3]], axis=1),
         row=row,
         said=said,
     )
+
+
+def _mean(
+    of_series: Contrasts, each: Values, back: slice, weights: FloatArray
+) -> tuple[FloatArray, BoolArray]:
+    """Mean contrast of some windows, and whether enough of them speak of it.
+
+    For contrasts that are linear in the shares this is the contrast of the added counts. The
+    others (scale, log-odds) would see the ordinary differences between windows as a change.
+    """
+    quiet = silent(of_series, each.location[back])
+    kept = 1 - (weights * quiet).sum(axis=0)
+    value = (weights * np.where(quiet, 0.0, each.value[back])).sum(axis=0)
+    return value / np.sqrt(np.maximum(kept, 1e-9)), kept >= 1 - MOST_SILENT
 
 
 def _weights(amounts: FloatArray) -> FloatArray:
@@ -201,10 +215,27 @@ def _other_tail(
             inflation[some],
             weights[some],
         )
-    sampling = merged.sampling[scale, at]
-    skewness = table.skewness[at] / np.sqrt(rows) * np.sqrt(delta) * heavier
-    skewness *= (sampling / typical) ** 1.5
-    full = ~rare & (table.kind[at] != SCALAR)
     scaled = merged.excess[scale, at] / np.sqrt(typical)
-    result[full] = tails.pearson3(scaled[full], skewness[full])
-    return result
+    of_rows, of_windows = _skewness(reference, merged, scale, at, typical)
+    of_rows = np.where(rare, 0.0, of_rows)  # the binomial has it
+    result = np.maximum(result, tails.pearson3(scaled, of_rows))
+    return np.maximum(result, tails.pearson3(scaled, of_rows + of_windows))
+
+
+def _skewness(
+    reference: Reference, merged: Merged, scale: int, at: IntArray, typical: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Skewness of the predicted mean: from the rows, and from the windows; shape of `at`.
+
+    How windows lean is seen in the reference; it counts as far as variation between windows
+    makes up the predictive variance.
+    """
+    table = reference.contrasts
+    delta = table.design_effect[at]
+    own = merged.sampling[scale, at] / typical
+    of_rows = table.skewness[at] / np.sqrt(merged.rows[scale, at]) * np.sqrt(delta)
+    of_rows = of_rows * (2 - 1 / delta) * own**1.5
+    weights = reference.weights[at].reshape(len(at), len(KAPPAS), len(PHIS)).sum(axis=1)
+    shared = (weights * merged.memory[scale, at]).sum(axis=1)
+    of_windows = reference.leaning[at] * np.sqrt(shared) * np.maximum(0.0, 1 - own) ** 1.5
+    return of_rows, of_windows
