@@ -10,7 +10,7 @@ import numpy as np
 import pydantic
 
 from monitor.checks.context import Context
-from monitor.checks.outcomes import RateMetric, prediction_design_effect, rate_counts, segment_name
+from monitor.checks.outcomes import RateMetric, rate_counts, segment_name
 from monitor.checks.scalars import group_key
 from monitor.checks.sides import how_sure, merged, side_of
 from monitor.checks.wording import number, percent, quoted
@@ -54,7 +54,7 @@ class Groups:
             hits, rows = rate_counts(table, metric, context.scalars.positive)
             pairs = zip(hits.tolist(), rows.tolist(), strict=True)
             counts = dict(zip(table.levels, pairs, strict=True))
-        return cls(counts, prediction_design_effect(context.reference, context.roles.prediction))
+        return cls(counts, context.scalars.design_effect)
 
     @property
     def total(self) -> tuple[int, int]:

@@ -179,7 +179,7 @@ def observe(
     counts: dict[str, IntArray] = {}
     for name, fold in folds.items():
         column = profile.columns.get(name)
-        if column is None:
+        if column is None or name in profile.absent:
             continue
         try:
             folded = fold.fold(column)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pydantic
 
 from monitor.checks.context import Context
-from monitor.checks.outcomes import prediction_design_effect, segment_name
+from monitor.checks.outcomes import segment_name
 from monitor.checks.scalars import performance_key
 from monitor.checks.sides import how_sure, merged, side_of
 from monitor.checks.wording import number, percent
@@ -44,7 +44,7 @@ class Measured:
 
     def findings(self, context: Context) -> Iterator[Finding]:
         """Metrics of all rows, then of each group of each single segment."""
-        delta = prediction_design_effect(context.reference, context.roles.prediction)
+        delta = context.scalars.design_effect
         for name in ("", *context.roles.segments):
             now, before = (p.cells.get(name) for p in (context.current, context.reference))
             if now is None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from monitor.profiles.blocks import design_effect
 from monitor.profiles.types import CellTable, Profile
 from monitor.stats.regression import ErrorMoments
 
@@ -131,7 +133,9 @@ def error_moments(table: CellTable, level: int) -> ErrorMoments | None:
     return ErrorMoments(rows=rows, error=error, squared=squared, absolute=absolute)
 
 
-def prediction_design_effect(profile: Profile, prediction: str | None) -> float:
-    """Design effect of the predicted classes over blocks of rows, 1 when it is not known."""
-    column = profile.columns.get(prediction) if prediction is not None else None
-    return max(1.0, float(column.blocks.design_effect())) if column is not None else 1.0
+def prediction_design_effect(windows: Sequence[Profile], prediction: str | None) -> float:
+    """Design effect of the predictions inside of the windows, 1 when it is not known."""
+    if prediction is None:
+        return 1.0
+    found = (window.columns.get(prediction) for window in windows)
+    return design_effect([column.blocks for column in found if column is not None])

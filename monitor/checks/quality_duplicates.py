@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pydantic
 
 from monitor.checks.context import Context
-from monitor.checks.examples import keys_where
 from monitor.checks.wording import percent
 from monitor.core.finding import Finding
-from monitor.profiles.types import Sample
-from monitor.stats.rates import Estimate, difference, wilson, z_value
+from monitor.profiles.sample import Duplicates, duplicate_keys, duplicate_rows
+from monitor.stats.rates import z_value
 
-UIntArray = npt.NDArray[np.uint64]
+#: From a half interval of 95 % to one of 99.99 %.
+_WIDER = z_value(0.9999) / z_value(0.95)
 
 
 class QualityDuplicates:
@@ -25,8 +21,9 @@ class QualityDuplicates:
 
     **Raises a finding** when rows repeat, with the keys of some. The share is estimated from the
     sample (rows are chosen by a hash of their key, so that copies of a row are chosen together);
-    its interval counts keys, not rows. It is `drifted` when it is above that of the reference by
-    more than `min_increase`, surely (99.99 %).
+    its interval counts keys, not rows. It is `drifted` when it is surely (99.99 %) above what the
+    reference has by more than `min_increase`; for tables without an id, whose rows may be alike by
+    coincidence, that is carried to the number of rows of the window.
 
     **Config**
 
@@ -49,74 +46,49 @@ class QualityDuplicates:
     def findings(self, context: Context) -> Iterator[Finding]:
         """Copies of ids (when there is an id column), and of whole rows."""
         old, new = context.reference.sample, context.current.sample
-        if len(new.hashes) == 0:
-            return
         if context.roles.id is not None:
-            keys = old.hashes, new.hashes
-            yield from self._finding(context, "duplicate_id_share", context.roles.id, keys)
-        whole = old.contents, new.contents
-        yield from self._finding(context, "duplicate_row_share", None, whole)
+            sides = duplicate_keys(old), duplicate_keys(new)
+            yield from self._finding(context, "duplicate_id_share", context.roles.id, sides)
+        both = duplicate_rows(old), duplicate_rows(new)
+        yield from self._finding(context, "duplicate_row_share", None, both)
 
     def _finding(
         self,
         context: Context,
         statistic: str,
         column: str | None,
-        hashes: tuple[UIntArray, UIntArray],
+        sides: tuple[Duplicates, Duplicates],
     ) -> Iterator[Finding]:
-        sample = context.current.sample
-        share = copies(hashes[1], sample)
-        if share.value == 0:
+        before, now = sides
+        if not now.share > 0:  # NaN: no rows
             return
-        sure = [
-            copies(side, of, confidence=0.9999)
-            for side, of in zip(hashes, (context.reference.sample, sample), strict=True)
-        ]
-        rise = difference(sure[1], sure[0])
-        drifted = rise.known and rise.interval[0] > self.options.min_increase
-        what = "have an id that occurred before" if column else "are exact copies of another row"
-        before = f"; in the reference {percent(sure[0].value)}" if sure[0].known else ""
+        limit = _expected(before, context) + self.options.min_increase
+        surely = now.share - _WIDER * (now.share - now.interval[0])
+        drifted = surely > limit
+        what = "share their id with another row" if column else "repeat another row exactly"
+        was = f"; in the reference {percent(before.share)}" if before.share >= 0 else ""
         yield Finding(
             check=self.name,
             column=column,
             statistic=statistic,
-            value=share.value,
-            interval=share.interval,
-            effect=rise.value if rise.known else None,
-            threshold=self.options.min_increase,
+            value=now.share,
+            interval=now.interval,
+            effect=now.share - before.share if before.share >= 0 else None,
+            threshold=limit,
             n_reference=context.reference.rows,
             n_current=context.current.rows,
             severity="warning" if drifted else "info",
             drifted=drifted,
-            message=f"About {percent(share.value)} of the rows {what}{before}.",
-            rows=_repeated(sample, hashes[1]),
+            message=f"{'' if now.exact else 'About '}{percent(now.share)} of the rows {what}{was}.",
+            rows=now.examples,
         )
 
 
-def copies(hashes: UIntArray, sample: Sample, *, confidence: float = 0.95) -> Estimate:
-    """Share of rows that are a further copy of another one, among all rows.
-
-    Keys are the units of sampling: a ratio estimator over keys, exact when the sample is the
-    whole population, Wilson's upper end when there is not one copy.
-    """
-    rows = len(hashes)
-    if rows == 0:
-        return Estimate(math.nan, (0.0, 1.0), 0)
-    _, counts = np.unique(hashes, return_counts=True)
-    units, share = len(counts), 1 - len(counts) / rows
-    if rows >= sample.population:
-        return Estimate(share, (share, share), rows)
-    if share == 0:
-        return wilson(0, units, confidence=confidence)
-    residual = (counts - 1) - share * counts
-    error = math.sqrt(float(np.sum(residual**2)) * units / max(1, units - 1)) / rows
-    half = z_value(confidence) * error
-    return Estimate(share, (max(0.0, share - half), min(1.0, share + half)), rows)
-
-
-def _repeated(sample: Sample, hashes: UIntArray) -> tuple[Any, ...]:
-    _, inverse, counts = np.unique(hashes, return_inverse=True, return_counts=True)
-    return keys_where(sample, counts[inverse] > 1)
+def _expected(before: Duplicates, context: Context) -> float:
+    """Share of copies to be expected: rows that are alike by coincidence grow with their number."""
+    known = max(1, context.reference.rows)
+    most = before.interval[1] if before.share >= 0 else 0.0
+    return max(most, 3 / known) * max(1.0, context.current.rows / known)
 
 
 plugin = QualityDuplicates

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 import pydantic
 
 from monitor.checks.context import Context
-from monitor.checks.wording import quoted
 from monitor.core.finding import Finding
 
 
 class QualityErrors:
     """Columns that could not be profiled, while the others were.
 
-    **Raises a finding** for each, with the reason. It is `drifted` when the reference could be
-    profiled: something broke.
+    **Raises a finding** for each, with the reason. It is `drifted` when the column has no profile
+    at all although the reference has one: something broke. Where only some values could not be
+    read, they count as missing, and this is a warning.
     """
 
     name = "quality.errors"
@@ -30,7 +30,7 @@ class QualityErrors:
         """One finding for each column with an error, in the window or in the reference."""
         before, now = context.reference.errors, context.current.errors
         for name, reason in sorted({**before, **now}.items()):
-            new = name in now and name not in before
+            new = name in now and name not in before and name not in context.current.columns
             where = "this window" if name in now else "the reference"
             column = context.column(name)
             yield Finding(
@@ -41,7 +41,7 @@ class QualityErrors:
                 n_current=context.current.rows,
                 severity="critical" if new else "warning",
                 drifted=new,
-                message=f"Column {quoted(name)} could not be read in {where}: {reason[:300]}",
+                message=f"In {where}: {reason[:300]}",
             )
 
 

@@ -47,6 +47,8 @@ class QualityMissing:
             both = _profiles(context, column)
             if both is None or both[1].rows == 0 or column.role == "ignored":
                 continue
+            if column.name in context.current.absent:  # `quality.schema` says so
+                continue
             if both[0].missing or both[1].missing:
                 yield self._finding(context, column, *both)
 

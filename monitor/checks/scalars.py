@@ -7,7 +7,7 @@ Their names are the keys of their alarms: "volume", "performance:accuracy",
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -129,7 +129,12 @@ class ScalarPlan:
 
 
 def plan_scalars(
-    pooled: Profile, roles: Roles, *, timed: bool, positive: str | None = None
+    pooled: Profile,
+    roles: Roles,
+    windows: Sequence[Profile],
+    *,
+    timed: bool,
+    positive: str | None = None,
 ) -> ScalarPlan:
     """Which numbers are judged beside the columns.
 
@@ -139,6 +144,8 @@ def plan_scalars(
         All windows of the reference together.
     roles : Roles
         Label, prediction, scores and segments.
+    windows : sequence of Profile
+        The windows of the reference, for the design effect of the predictions.
     timed : bool
         Whether windows are stretches of time: else their number of rows says nothing.
     positive : str, optional
@@ -156,7 +163,7 @@ def plan_scalars(
         groups=groups,
         performance=performance,
         error_scale=scale or 1.0,
-        design_effect=prediction_design_effect(pooled, roles.prediction),
+        design_effect=prediction_design_effect(windows, roles.prediction),
     )
 
 
