@@ -16,6 +16,7 @@ DriftloopError
 ├── StoreError                 the database is missing, old or locked
 │   └── LeaseLostError         another worker holds this window now
 ├── DeliveryError              an alert was not delivered
+│   └── PartlyDeliveredError   some of its recipients have it, some have not
 └── LabelingError              the annotation tool refused
 """
 
@@ -111,6 +112,14 @@ class DeliveryError(DriftloopError):
     def __init__(self, message: str, *, permanent: bool = False) -> None:
         self.permanent = permanent
         super().__init__(message)
+
+
+class PartlyDeliveredError(DeliveryError):
+    """Some recipients have it; only `remaining` are to be tried again, or nobody."""
+
+    def __init__(self, message: str, remaining: Sequence[str]) -> None:
+        self.remaining = tuple(remaining)
+        super().__init__(message, permanent=not self.remaining)
 
 
 class LabelingError(DriftloopError):

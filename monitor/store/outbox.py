@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -70,11 +71,22 @@ class Outbox:
                 )
             )
 
-    def failed(self, row: OutboxRow, error: str, *, retry_in: float) -> None:
-        """It was not delivered; due again in `retry_in` seconds."""
+    def failed(
+        self, row: OutboxRow, error: str, *, retry_in: float, recipients: Sequence[str] = ()
+    ) -> None:
+        """It was not delivered; due again in `retry_in` seconds.
+
+        `recipients` are those that have not got it, when some have: only they are tried again.
+        """
         with self._database.writing() as session:
-            retry_at = self._database.now(session) + timedelta(seconds=retry_in)
-            _update_held(session, row, retry_at=retry_at, last_error=error[:_LAST_ERROR])
+            values: dict[str, object] = {
+                "retry_at": self._database.now(session) + timedelta(seconds=retry_in),
+                "last_error": error[:_LAST_ERROR],
+            }
+            if recipients:
+                left = replace(row.message, recipients=tuple(recipients))
+                values["payload"] = _to_payload(left)
+            _update_held(session, row, **values)
 
     def park(self, row: OutboxRow, error: str) -> None:
         """Trying again is useless: put it aside for a person, let those behind it pass."""
