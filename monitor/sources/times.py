@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -18,7 +19,8 @@ TimeUnit = Literal["s", "ms", "us", "ns"]
 UTC_MICROSECONDS = pa.timestamp("us", tz="UTC")
 _PER_SECOND: dict[str, int] = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _DAY = 86_400_000_000
-_HAS_ZONE = r"(Z|z|[+-][0-9]{2}(:?[0-9]{2})?)\s*$"
+#: Text of a time that ends in a zone.
+HAS_ZONE = re.compile(r"[0-9](Z|z|[+-][0-9]{2}(:?[0-9]{2})?)\s*$")
 
 
 def microseconds(moment: datetime) -> int:
@@ -121,7 +123,7 @@ class Clock:
         import pandas as pd  # noqa: PLC0415 - only texts of several forms pay for it
 
         parsed = pd.to_datetime(texts.to_pandas(), errors="coerce", format="ISO8601", utc=True)
-        zoned = pc.match_substring_regex(texts, _HAS_ZONE)
+        zoned = pc.match_substring_regex(texts, HAS_ZONE.pattern)
         tally.without_zone |= not (pc.all(zoned).as_py() or False)
         return pa.array(parsed, from_pandas=True).cast(UTC_MICROSECONDS, safe=False)
 

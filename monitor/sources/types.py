@@ -94,6 +94,9 @@ def reader_for(
     if source.equals(target):
         return lambda array: array
     if pa.types.is_dictionary(target):
+        if pa.types.is_dictionary(source):
+            levels = reader_for(source.value_type, target.value_type, column, tally)
+            return lambda array: _releveled(array, levels, target)
         inner = reader_for(source, target.value_type, column, tally)
         return lambda array: _encode(inner(array), target)
     return lambda array: _convert(array, target, column, tally)
@@ -103,13 +106,21 @@ def _encode(array: pa.Array, target: pa.DataType) -> pa.Array:
     return array.dictionary_encode().cast(target)
 
 
+def _releveled(
+    array: pa.DictionaryArray, levels: Callable[[pa.Array], pa.Array], target: pa.DataType
+) -> pa.Array:
+    """The same codes over converted levels; nothing is decoded."""
+    codes = array.indices.cast(target.index_type)
+    return pa.DictionaryArray.from_arrays(codes, levels(array.dictionary))
+
+
 def _convert(array: pa.Array, target: pa.DataType, column: str, tally: Tally) -> pa.Array:
     if isinstance(array, pa.ExtensionArray):
         array = array.storage
     if pa.types.is_run_end_encoded(array.type):
         array = pc.run_end_decode(array)
     if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
+        array = without_views(array).dictionary_decode()
     try:
         return array.cast(target, safe=not _is_time(target))
     except _CONVERSION_ERRORS:
@@ -117,6 +128,19 @@ def _convert(array: pa.Array, target: pa.DataType, column: str, tally: Tally) ->
     if pa.types.is_string(target):
         return pa.array([as_text(value) for value in array.to_pylist()], pa.string())
     return coerce(array, target, column, tally)
+
+
+def without_views(array: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Text and bytes with offsets: Arrow cannot `take` from views yet."""
+    dtype = array.type
+    if pa.types.is_dictionary(dtype) and isinstance(array, pa.ChunkedArray):
+        return pa.chunked_array([without_views(chunk) for chunk in array.chunks])
+    if pa.types.is_dictionary(dtype):
+        levels = without_views(array.dictionary)
+        return pa.DictionaryArray.from_arrays(array.indices, levels)
+    if pa.types.is_string_view(dtype):
+        return array.cast(pa.large_string())
+    return array.cast(pa.large_binary()) if pa.types.is_binary_view(dtype) else array
 
 
 def as_text(value: object) -> str | None:

@@ -15,9 +15,11 @@ from monitor.sources.places import Place
 from monitor.sources.readers import NothingInItError, Request, WithoutStatistics
 from monitor.sources.readers.blocks import lines, pieces
 from monitor.sources.tally import Tally, short
+from monitor.sources.times import HAS_ZONE
 from monitor.sources.types import as_text, reader_for, unify
 
 _BLOCK = 8 << 20
+_LOOKED_AT = 20
 
 
 class JsonLinesReader(WithoutStatistics):
@@ -40,7 +42,8 @@ class JsonLinesReader(WithoutStatistics):
             msg = "no line of it is a JSON object"
             raise pa.ArrowInvalid(msg)
         schema = unify((place.name, table.schema) for table in tables)
-        self.schema = schema if seen.whole else _without_nulls(schema)
+        zoned = _zoned(seen.head)
+        self.schema = pa.schema([_field(field, zoned, whole=seen.whole) for field in schema])
 
     def batches(self, request: Request, tally: Tally) -> Iterator[pa.RecordBatch]:
         """All rows."""
@@ -111,10 +114,23 @@ def _array(values: list[Any]) -> pa.Array:
         return pa.array([as_text(value) for value in values], pa.string())
 
 
-def _without_nulls(schema: pa.Schema) -> pa.Schema:
-    """A column that was null so far may hold anything further on: text."""
-    fields = [
-        pa.field(field.name, pa.string()) if pa.types.is_null(field.type) else field
-        for field in schema
-    ]
-    return pa.schema(fields)
+def _field(field: pa.Field, zoned: set[str], *, whole: bool) -> pa.Field:
+    """A column as it is announced, from what was seen of it."""
+    if pa.types.is_timestamp(field.type) and field.name in zoned:
+        return pa.field(field.name, pa.timestamp(field.type.unit, tz="UTC"))
+    if pa.types.is_null(field.type) and not whole:  # it may hold anything further on
+        return pa.field(field.name, pa.string())
+    return field
+
+
+def _zoned(head: bytes) -> set[str]:
+    """Columns whose times carry a zone: Arrow turns them into UTC, but does not say so."""
+    found: set[str] = set()
+    for line in head.splitlines()[:_LOOKED_AT]:
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(row, dict):
+            found |= {k for k, v in row.items() if isinstance(v, str) and HAS_ZONE.search(v)}
+    return found
