@@ -20,6 +20,7 @@ class Group:
 
     column: ColumnView
     children: tuple[ColumnView, ...] = ()
+    anchor: str = ""  #: id of its evidence on the page
 
     @property
     def drifted(self) -> bool:
@@ -61,7 +62,8 @@ def groups(view: ReportView) -> tuple[Group, ...]:
         role = _ROLE.get(group.column.role, 3 if judged(group.column) else 9)
         return not group.drifted, named if group.drifted else 0, worst, -strong, role
 
-    return tuple(sorted(made, key=rank))
+    ranked = enumerate(sorted(made, key=rank), 1)
+    return tuple(replace(group, anchor=f"c{number}") for number, group in ranked)
 
 
 def judged(column: ColumnView) -> bool:

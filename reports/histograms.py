@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from markupsafe import Markup
 
@@ -62,7 +63,7 @@ def histogram(
     )
     base = svg.path(svg.line([(0, floor + 0.5), (width, floor + 0.5)]), "axis")
     says = f"Distribution of {column.name}: reference filled, current as a line"
-    ticks = _bin_labels(bins, xs, height) if axis else []
+    ticks = _bin_labels(column, bins, xs, height) if axis else []
     mood = "drift" if column.drifted else ""
     return svg.drawing(width, height, says, *shapes, base, *ticks, class_=mood)
 
@@ -95,17 +96,24 @@ def _bars(
     return [svg.path("".join(filled), "ref"), svg.path("".join(marks), "cur")]
 
 
-def _bin_labels(bins: Bins, xs: list[float], height: float) -> list[Markup]:
+def _bin_labels(column: ColumnView, bins: Bins, xs: list[float], height: float) -> list[Markup]:
     edges = _closed(bins.edges)
     if not edges:
         return []
     picked = [(0, "start"), (len(edges) // 2, "middle"), (len(edges) - 1, "end")]
+    said = _dated if column.kind == "datetime" else humanize.number
     return [
-        svg.label(xs[i], height - 4, _edge(bins.edges[i], edges[i]), anchor) for i, anchor in picked
+        svg.label(xs[i], height - 4, _open_end(bins.edges[i]) + said(edges[i]), anchor)
+        for i, anchor in picked
     ]
 
 
-def _edge(edge: float, closed: float) -> str:
-    if math.isinf(edge):
-        return ("≤ " if edge < 0 else "≥ ") + humanize.number(closed)
-    return humanize.number(closed)
+def _open_end(edge: float) -> str:
+    return "" if math.isfinite(edge) else "≤ " if edge < 0 else "≥ "
+
+
+def _dated(microseconds: float) -> str:
+    try:
+        return humanize.day(datetime.fromtimestamp(microseconds / 1e6, tz=UTC))
+    except (OverflowError, ValueError, OSError):
+        return humanize.number(microseconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -91,7 +92,11 @@ def levels(column: ColumnView) -> Levels | None:
     if bins is None or bins.edges or not bins.labels:
         return None
     rows = list(zip(bins.labels, bins.reference, bins.current, strict=False))
-    widest = max([share for _, was, now in rows for share in (was, now)] + [0.0]) or 1.0
+    widest = max(intervals.finite([share for row in rows for share in row[1:]]), default=0.0) or 1.0
+
+    def width(share: float) -> float:
+        return 100 * min(max(share, 0.0), widest) / widest if math.isfinite(share) else 0.0
+
     if len(rows) > MAX_LEVELS:
         kept = sorted(rows, key=lambda row: -max(abs(row[1] - row[2]) * 4, row[1], row[2]))
         chosen = set(map(id, kept[:MAX_LEVELS]))
@@ -99,7 +104,7 @@ def levels(column: ColumnView) -> Levels | None:
     else:
         shown = rows
     return Levels(
-        tuple(Level(a, b, c, 100 * b / widest, 100 * c / widest) for a, b, c in shown),
+        tuple(Level(label, was, now, width(was), width(now)) for label, was, now in shown),
         len(rows) - len(shown),
     )
 
@@ -229,10 +234,7 @@ def render(view: ReportView) -> str:
     """
     groups = headline.groups(view)
     watched = headline.watched(view)
-    anchors = {group.column.name: f"c{i}" for i, group in enumerate(groups, 1)}
-    anchors |= {
-        child.name: anchors[group.column.name] for group in groups for child in group.children
-    }
+    anchors = {c.name: group.anchor for group in groups for c in (*group.children, group.column)}
     return environment().get_template("page.html.j2").render(
         view=view,
         verdict=headline.verdict(view),
@@ -240,7 +242,8 @@ def render(view: ReportView) -> str:
         differing=headline.differing(view),
         watched=watched,
         sections=sections(groups),
-        detailed={group.column.name for group in groups[:MAX_DETAILED]},
+        detailed={group.anchor for group in groups[:MAX_DETAILED]},
+        past=any(len(column.history) > 1 for column in view.columns),
         total=len(groups),
         anchors=anchors,
         heat=heat.heat_map(view, _heat_columns(watched)),

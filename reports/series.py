@@ -185,14 +185,16 @@ def _marks(
 
 
 def time_axis(starts: Sequence[datetime], xs: Sequence[float], y: float) -> list[Markup]:
-    """Month names (or days, where there are few) under the windows that begin one."""
-    long = bool(starts) and (starts[-1] - starts[0]).days > 75
+    """Months under the windows that begin one; days or hours where the whole is short."""
+    days = (starts[-1] - starts[0]).days if starts else 0
+    long = days > 75
     drawn: list[Markup] = []
     free = -math.inf
     for i, (start, x) in enumerate(zip(starts, xs, strict=True)):
         begins = i == 0 or not long or start.month != starts[i - 1].month
         if begins and x >= free and (i == 0 or x <= xs[-1] - 6 or not long):
-            says = f"{start:%b}" if long else humanize.day(start, year=False)
+            short = f"{start:%H:%M}" if days < 3 else humanize.day(start, year=False)
+            says = f"{start:%b}" if long else short
             tight = x + 7 * len(says) > xs[-1] + 12
             drawn.append(
                 svg.label(xs[-1] + 8 if tight else x, y, says, "end" if tight else "start")

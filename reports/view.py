@@ -47,7 +47,8 @@ class Bins:
     labels: tuple[str, ...]  #: what a person calls each bin or level
     reference: tuple[float, ...]  #: shares in 0..1, shape (len(labels),)
     current: tuple[float, ...]  #: the same
-    edges: tuple[float, ...] = ()  #: ascending, shape (len(labels) + 1,), or empty
+    #: ascending, shape (len(labels) + 1,), or empty; of a datetime column microseconds since 1970
+    edges: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
