@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -61,6 +62,17 @@ class Finding:
             "rows": list(self.rows[:MAX_ROWS]),
         }
 
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Finding:
+        """A finding that the store kept as JSON; a value that was not finite is NaN."""
+        values = dict(stored)
+        ends = values["interval"]
+        if ends is not None:
+            low, high = ends
+            ends = (-math.inf if low is None else low, math.inf if high is None else high)
+        value = math.nan if values["value"] is None else values["value"]
+        return cls(**{**values, "value": value, "interval": ends, "rows": tuple(values["rows"])})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alarm:
@@ -79,3 +91,8 @@ class Alarm:
             "title": self.title,
             "findings": list(self.findings),
         }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Alarm:
+        """An alarm that the store kept as JSON."""
+        return cls(**{**stored, "findings": tuple(stored["findings"])})

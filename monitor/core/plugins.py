@@ -7,6 +7,7 @@ packages offer theirs in the entry-point group `driftloop.<room>`.
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib
 import importlib.metadata
 import pkgutil
@@ -21,11 +22,13 @@ def _module_name(name: str) -> str:
     return name.replace("-", "_").replace(".", "_")
 
 
+@functools.cache
 def _entry_points(room: str) -> dict[str, importlib.metadata.EntryPoint]:
     found = importlib.metadata.entry_points(group=f"driftloop.{room}")
     return {point.name: point for point in found}
 
 
+@functools.cache
 def names(room: str) -> list[str]:
     """Names of all plug-ins of a room, built in and installed, sorted."""
     package = importlib.import_module(f"monitor.{room}")

@@ -81,10 +81,17 @@ def build(
 
 
 def restore(
-    plan: Plan, pooled: Profile, evidence: Reference, *, windows: int, by_time: bool, setup: Setup
+    plan: Plan,
+    pooled: Profile,
+    evidence: Reference,
+    *,
+    windows: int,
+    by_time: bool,
+    design_effect: float,
+    setup: Setup,
 ) -> Baseline:
     """A stored reference: bins and scalars follow from the pooled profile."""
-    series, folds, scalars = _judged(plan, pooled, setup, by_time=by_time)
+    series, folds, scalars = _judged(plan, pooled, setup, [], by_time=by_time)
     return Baseline(
         plan=plan,
         pooled=pooled,
@@ -93,7 +100,7 @@ def restore(
         evidence=evidence,
         series={one.name: one for one in series},
         folds=folds,
-        scalars=scalars,
+        scalars=replace(scalars, design_effect=design_effect),
     )
 
 
@@ -163,7 +170,7 @@ def _backwards(cadence: Cadence, extent: Window) -> Sequence[Window]:
 
 def _learned(plan: Plan, parts: Sequence[Profile], setup: Setup, *, by_time: bool) -> Baseline:
     pooled = functools.reduce(Profile.merge, parts)
-    series, folds, scalars = _judged(plan, pooled, setup, by_time=by_time)
+    series, folds, scalars = _judged(plan, pooled, setup, parts, by_time=by_time)
     windows = [observe(folds, part, scalars.values(part)) for part in parts]
     names = [one.name for one in series]
     evidence = Reference.learn(
@@ -194,7 +201,7 @@ def _clustering(parts: Sequence[Profile], name: str, which: str) -> float:
 
 
 def _judged(
-    plan: Plan, pooled: Profile, setup: Setup, *, by_time: bool
+    plan: Plan, pooled: Profile, setup: Setup, parts: Sequence[Profile], *, by_time: bool
 ) -> tuple[list[Series], dict[str, Fold], ScalarPlan]:
     series, folds = plan_series(plan.every, pooled, plan.codebooks, setup.overrides)
-    return series, folds, plan_scalars(pooled, plan.roles, timed=by_time)
+    return series, folds, plan_scalars(pooled, plan.roles, parts, timed=by_time)

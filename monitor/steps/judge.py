@@ -25,6 +25,7 @@ class Judged:
     observation: Observation
     verdicts: Mapping[str, Verdict]
     findings: tuple[Finding, ...]
+    context: Context
     deployed: bool  #: most rows come from a model version that the reference does not know
 
 
@@ -98,6 +99,7 @@ def _judged(
         observation=observation,
         verdicts=verdicts,
         findings=tuple(findings),
+        context=context,
         deployed=deployed,
     )
 

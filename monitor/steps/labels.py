@@ -23,8 +23,20 @@ class Labels:
     repeated: int  #: labels that a later one of the same id replaced
 
 
-def load(source: Source, *, id_column: str | None, label: str | None) -> Labels:
+def load(
+    source: Source,
+    *,
+    id_column: str | None,
+    label: str | None,
+    id_there: str | None = None,
+    label_there: str | None = None,
+) -> Labels:
     """Read all labels of a source.
+
+    Parameters
+    ----------
+    id_column, label : names in the rows, as [monitors.columns] has them.
+    id_there, label_there : names in the labels, where they are other ones.
 
     Raises
     ------
@@ -36,19 +48,20 @@ def load(source: Source, *, id_column: str | None, label: str | None) -> Labels:
     if id_column is None or label is None:
         msg = "[monitors.labels] is joined by id, so [monitors.columns] must name `id` and `label`."
         raise ConfigError(msg)
+    key, value = id_there or id_column, label_there or label
     names = source.schema().names
-    for key, column in (("id", id_column), ("label", label)):
+    for role, column in (("id", key), ("label", value)):
         if column not in names:
-            raise ColumnNotFoundError(column, source.describe(), names, f"columns.{key}")
-    reading = source.open(columns=[id_column, label])
+            raise ColumnNotFoundError(column, source.describe(), names, f"labels.{role}")
+    reading = source.open(columns=[key, value])
     table = pa.Table.from_batches(list(reading.batches), schema=reading.schema)
-    ids = _as_key(table.column(id_column).combine_chunks())
+    ids = _as_key(table.column(key).combine_chunks())
     known = table.num_rows
     # The last one wins: index_in finds the first, so the table is turned round before.
     order = pa.array(range(known - 1, -1, -1), type=pa.int64())
     unique = pc.unique(ids.take(order))
     position = pc.subtract(known - 1, pc.index_in(unique, value_set=ids.take(order)))
-    values = table.column(label).combine_chunks().take(position)
+    values = table.column(value).combine_chunks().take(position)
     return Labels(label, id_column, unique, values, known - len(unique))
 
 

@@ -1,0 +1,360 @@
+"""The one run, start to end; the only file that knows every room.
+
+lease → source → engine (one pass) → checks and evidence → alarms → queue → one transaction
+→ report drawn → outbox delivered. Each step is one file in `steps/`.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from monitor.config import Config, MonitorConfig
+from monitor.core.errors import DriftloopError, UsageError
+from monitor.core.finding import Alarm, Finding
+from monitor.core.ports import Source
+from monitor.core.window import Window
+from monitor.evidence.types import Budget
+from monitor.profiles.types import Profile
+from monitor.steps import alarms as events
+from monitor.steps import baseline as learning
+from monitor.steps import labels as later
+from monitor.steps import mail, observations, page, queue
+from monitor.steps.baseline import Baseline
+from monitor.steps.deliver import Delivered, channels_of, deliver
+from monitor.steps.document import document
+from monitor.steps.engine import engine_of
+from monitor.steps.judge import judge_window
+from monitor.steps.memory import Memory
+from monitor.steps.references import References
+from monitor.steps.setup import Setup, of_monitor, source_of
+from monitor.store.records import Lease, NewQueueRow, RunEffects, StoredRun
+from monitor.store.store import Store
+from reports.view import ReportView
+
+Clock = Callable[[], datetime]
+
+#: A window that failed is taken again after this, doubled with each attempt.
+_RETRY_SECONDS = 60.0
+_ATTEMPTS = 5
+#: A reminder when an event is still open after so much time.
+_ESCALATION = timedelta(days=28)
+
+
+def utc_now() -> datetime:
+    """The time, with its zone."""
+    return datetime.now(UTC)
+
+
+def quiet(text: str) -> None:
+    """Progress that nobody wants to hear."""
+    del text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Effects:
+    """What a run came to, before it is written down."""
+
+    run: page.Run
+    told: events.Told
+    rows: tuple[NewQueueRow, ...]
+    memory: Memory
+    started: datetime
+
+
+@dataclass(slots=True)
+class Pipeline:
+    """Runs windows of the monitors of one config on one store."""
+
+    config: Config
+    store: Store
+    clock: Clock = utc_now
+    say: Callable[[str], None] = quiet
+    worker: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
+    references: References = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Baselines are read or learned once for each pipeline."""
+        self.references = References(self.store, self.config, self.say)
+
+    def run(
+        self, monitor: MonitorConfig, window: Window | None = None, *, regular: bool = False
+    ) -> dict[str, Any]:
+        """Run one window now, again if it was run before; its JSON document.
+
+        Raises
+        ------
+        DriftloopError
+            The window cannot be run; the ledger keeps the error and tries again later.
+        UsageError
+            Another worker runs a window of this monitor.
+        """
+        window = window or self.newest_window(monitor)
+        on_grid = regular or monitor.cadence.window(window.start) == window
+        self.store.ledger.ensure_windows(monitor.name, [window], regular=on_grid)
+        lease = self.store.ledger.claim(monitor.name, window, worker=self.worker, again=True)
+        if lease is None:
+            msg = f"Another worker runs a window of {monitor.name!r}; try again when it is done."
+            raise UsageError(msg)
+        return self.run_leased(monitor, lease)
+
+    def run_leased(self, monitor: MonitorConfig, lease: Lease) -> dict[str, Any]:
+        """Run the window of a lease; it is given back as failed when that raises."""
+        try:
+            written, shown, run_id = self._commit(
+                monitor, lease, self._measure(monitor, lease.window)
+            )
+        except DriftloopError as error:
+            wait = _RETRY_SECONDS * 2.0**lease.attempt if lease.attempt < _ATTEMPTS else None
+            self.store.ledger.fail(lease, str(error), retry_in=wait)
+            raise
+        except BaseException:
+            self.store.ledger.release(lease)
+            raise
+        self._draw(shown, self.report_path(monitor, lease.window), run_id)
+        return written
+
+    def backfill(
+        self, monitor: MonitorConfig, start: datetime, end: datetime
+    ) -> Iterator[dict[str, Any]]:
+        """All whole windows in [start, end), oldest first; those that are done are read back."""
+        windows = list(monitor.cadence.tile(start, end))
+        if not windows:
+            msg = f"There is no whole window of {monitor.window} between {start} and {end}."
+            raise UsageError(msg)
+        self.store.ledger.ensure_windows(monitor.name, windows)
+        for window in windows:
+            done = self.store.runs.get(monitor.name, window)
+            yield self.run(monitor, window, regular=True) if done is None else done.document
+
+    def deliver(self) -> Delivered:
+        """Send what waits in the outbox."""
+        rng = np.random.default_rng()
+        return deliver(self.store, channels_of(self.config), worker=self.worker, rng=rng)
+
+    def newest_window(self, monitor: MonitorConfig) -> Window:
+        """The newest window that is over; the one of the last rows, when they end before now."""
+        now, cadence = self.clock(), monitor.cadence
+        timestamp = monitor.columns.timestamp
+        extent = self.source(monitor).extent(timestamp)[0] if timestamp else None
+        if extent is not None and extent.end <= now:
+            newest = cadence.window(extent.end - timedelta(microseconds=1))
+            if newest.end <= now:
+                return newest
+        return cadence.previous(cadence.window(now))
+
+    def redraw(self, monitor: MonitorConfig, window: Window | None = None) -> ReportView:
+        """The view of a stored run, made again from the store alone.
+
+        Raises
+        ------
+        UsageError
+            That window was not run.
+        """
+        runs = self.store.runs
+        stored = runs.newest(monitor.name) if window is None else runs.get(monitor.name, window)
+        if stored is None or stored.profile is None or stored.reference_version is None:
+            which = f"window {window}" if window else "window"
+            msg = (
+                f"No {which} of {monitor.name!r} was run yet; `driftloop run {monitor.name}` does."
+            )
+            raise UsageError(msg)
+        setup = of_monitor(monitor)
+        baseline = self.references.version(monitor, stored.reference_version, setup)
+        memory = self._memory(monitor, baseline, stored.window)
+        run = _again(stored, baseline, setup, memory, self.budget(setup))
+        rows = [r for r in self.store.queue.every(monitor.name) if r.window == stored.window]
+        return self._view(
+            monitor, run, memory, rows, started=stored.started_at, finished=stored.finished_at
+        )
+
+    def report_path(self, monitor: MonitorConfig, window: Window) -> Path:
+        """Where the report of a window lies."""
+        start = window.start.astimezone(monitor.zone)
+        daily = start.hour == start.minute == 0
+        name = f"{start:%Y-%m-%d}.html" if daily else f"{start:%Y-%m-%dT%H%M}.html"
+        return self.config.report.folder / monitor.name / name
+
+    def budget(self, setup: Setup) -> Budget:
+        """The false mails that one monitor of this installation may cause."""
+        return setup.budget(self.config.budget.per_monitor(len(self.config.monitors)))
+
+    def source(self, monitor: MonitorConfig) -> Source:
+        """Where the monitor's rows come from."""
+        return source_of(monitor.source.kind, monitor.source.options, self.config.base)
+
+    def labels(self, monitor: MonitorConfig) -> later.Labels | None:
+        """Labels that come from elsewhere; None when the monitor has none."""
+        if monitor.labels is None:
+            return None
+        place, columns = monitor.labels, monitor.columns
+        return later.load(
+            source_of(place.kind, place.options, self.config.base),
+            id_column=columns.id,
+            label=columns.label,
+            id_there=place.id,
+            label_there=place.label,
+        )
+
+    def _memory(self, monitor: MonitorConfig, baseline: Baseline, window: Window) -> Memory:
+        return Memory(self.store, monitor.name, baseline.version or 0, window)
+
+    def _measure(self, monitor: MonitorConfig, window: Window) -> _Effects:
+        """Read the window once, judge it, and draw the sample; nothing is written yet."""
+        started = self.clock()
+        setup = of_monitor(monitor)
+        engine = engine_of(monitor.engine, monitor.engine_options)
+        labels = self.labels(monitor)
+        baseline = self.references.obtain(monitor, setup, engine, labels)
+        memory = self._memory(monitor, baseline, window)
+        self.say(f"{monitor.name}: reading {window}")
+        reading = learning.open_window(self.source(monitor), baseline.plan, window, labels)
+        profile = engine.profile(reading, baseline.plan, window=window)
+        budget, position = self.budget(setup), memory.position()
+        judged = judge_window(
+            baseline,
+            setup,
+            profile,
+            recent=memory.recent(max(budget.scales) - 1),
+            position=position,
+            budget=budget,
+            window=window,
+            now=self.clock(),
+            notes=reading.notes,
+        )
+        told = events.follow(
+            events.recall(memory.state()),
+            judged.verdicts,
+            judged.findings,
+            baseline.plan.every,
+            position=position,
+            escalation_windows=max(1, round(_ESCALATION / monitor.cadence.length)),
+        )
+        rows = queue.propose(
+            baseline,
+            profile.sample,
+            budget=monitor.queue.budget,
+            exclude=self.store.queue.ids(monitor.name, except_window=window),
+            seed=(monitor.name, window),
+        )
+        run = page.Run(
+            monitor=monitor.name,
+            window=window,
+            baseline=baseline,
+            profile=profile,
+            judged=judged,
+            alarms=told.alarms,
+        )
+        return _Effects(run=run, told=told, rows=rows, memory=memory, started=started)
+
+    def _commit(
+        self, monitor: MonitorConfig, lease: Lease, done: _Effects
+    ) -> tuple[dict[str, Any], ReportView, int]:
+        """All effects in one transaction: document, view, and the id of the stored run."""
+        run, finished = done.run, self.clock()
+        path = self.report_path(monitor, lease.window)
+        written = document(
+            monitor=monitor.name,
+            window=lease.window,
+            rows_reference=run.baseline.pooled.rows,
+            rows_current=run.profile.rows,
+            columns=run.baseline.plan.columns,
+            findings=run.judged.findings,
+            alarms=run.alarms,
+            candidates=run.profile.sample.table.num_rows,
+            added=len(done.rows),
+            report=str(path),
+        )
+        shown = self._view(
+            monitor, run, done.memory, done.rows, started=done.started, finished=finished
+        )
+        remembered, messages = mail.messages(
+            shown,
+            done.told,
+            window=lease.window,
+            channels=list(channels_of(self.config)),
+            recipients=monitor.recipients,
+            stored=done.memory.state(),
+        )
+        committed = self.store.commit(
+            lease,
+            RunEffects(
+                document=written,
+                rows=run.profile.rows,
+                started_at=done.started,
+                finished_at=finished,
+                reference_version=run.baseline.version,
+                profile=run.profile.to_bytes(),
+                observation=observations.to_bytes(run.judged.observation),
+                sample=run.profile.sample.to_bytes(),
+                evidence_state=remembered,
+                findings=run.judged.findings,
+                alarms=run.alarms,
+                queue=done.rows,
+                outbox=messages,
+            ),
+        )
+        return written, shown, committed.run_id
+
+    def _draw(self, shown: ReportView, path: Path, run_id: int) -> None:
+        """The page; what is stored stands even where it cannot be written."""
+        try:
+            page.write(shown, path)
+        except OSError as error:
+            self.say(f"{shown.monitor}: the report {path} cannot be written: {error}")
+            return
+        self.store.runs.set_report(run_id, str(path))
+
+    def _view(
+        self,
+        monitor: MonitorConfig,
+        run: page.Run,
+        memory: Memory,
+        rows: Sequence[NewQueueRow],
+        *,
+        started: datetime,
+        finished: datetime,
+    ) -> ReportView:
+        path = self.report_path(monitor, memory.window)
+        report = self.config.report
+        frame = page.Frame(
+            generated_at=finished,
+            zone=monitor.zone,
+            budget=self.budget(of_monitor(monitor)),
+            url=page.url_of(path, report.base_url, report.folder),
+            seconds=(finished - started).total_seconds(),
+        )
+        return page.view(run, memory.past(), rows, frame)
+
+
+def _again(
+    stored: StoredRun, baseline: Baseline, setup: Setup, memory: Memory, budget: Budget
+) -> page.Run:
+    """A stored run, judged again from its profile; what was told then is told again."""
+    profile = Profile.from_bytes(stored.profile or b"")
+    judged = judge_window(
+        baseline,
+        setup,
+        profile,
+        recent=memory.recent(max(budget.scales) - 1),
+        position=memory.position(),
+        budget=budget,
+        window=stored.window,
+        now=stored.finished_at,
+    )
+    findings = tuple(Finding.from_dict(entry) for entry in stored.document["findings"])
+    return page.Run(
+        monitor=stored.monitor,
+        window=stored.window,
+        baseline=baseline,
+        profile=profile,
+        judged=replace(judged, findings=findings),
+        alarms=tuple(Alarm.from_dict(entry) for entry in stored.document["alarms"]),
+    )

@@ -1,0 +1,230 @@
+"""The columns of a report: verdict, evidence, histogram and history of each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from monitor.checks.context import Context
+from monitor.checks.deciding import deciding
+from monitor.core.columns import Column
+from monitor.core.finding import Finding
+from monitor.core.window import Window
+from monitor.evidence.history import history
+from monitor.evidence.types import Gate, Observation, Verdict
+from monitor.steps.baseline import Baseline
+from monitor.steps.charts import chart
+from monitor.store.records import FindingPoint
+from reports.view import ColumnView, FindingView, HistoryPoint, Severity, Unit
+
+_DISTANCES = ("psi", "js", "ks", "wasserstein", "chi2")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """The windows before this one, oldest first, judged by the same version of the reference."""
+
+    windows: Sequence[Window] = ()
+    observations: Sequence[Observation] = ()
+    findings: Sequence[FindingPoint] = ()
+    since: Mapping[str, datetime] = field(default_factory=dict)  #: alarm key -> first window
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Draws the columns of one run."""
+
+    baseline: Baseline
+    context: Context
+    findings: Sequence[Finding]
+    observation: Observation
+    past: Past
+    window: Window | None
+
+    def views(self) -> tuple[ColumnView, ...]:
+        """Physical columns, then those made from them."""
+        lines = history(self.baseline.evidence, [*self.past.observations, self.observation])
+        drifted = {(point.window, point.column) for point in self.past.findings if point.drifted}
+        return tuple(
+            self._view(column, lines.get(column.name, []), drifted)
+            for column in self.baseline.plan.every
+        )
+
+    def _view(
+        self, column: Column, line: Sequence[float], drifted: set[tuple[Window, str | None]]
+    ) -> ColumnView:
+        name = column.name
+        verdict = self.context.verdicts.get(name)
+        own = self._findings(column)
+        leading = _leading(own)
+        if column.parent is not None:
+            leading = deciding("drift.derived", self.context, name)
+        old = self.context.reference.columns.get(name)
+        new = self.context.current.columns.get(name)
+        kind = verdict.deciding.kind if verdict else "location"
+        told = (
+            any(finding.drifted for finding in own)
+            if column.parent is None
+            else (verdict is not None and verdict.drifted)
+        )
+        return ColumnView(
+            name=name,
+            kind=column.kind,
+            role=column.role,
+            parent=column.parent or "",
+            drifted=told,
+            severity=_worst(own)
+            if column.parent is None
+            else (leading.severity if leading else "info"),
+            statement=leading.message if leading else _unjudged(column),
+            enough=verdict.enough if verdict else True,
+            statistic=leading.statistic if leading else "",
+            effect=leading.effect if leading else None,
+            unit=_unit(kind),
+            interval=_finite(leading),
+            gate=self._gate(name, verdict),
+            p_value=leading.p_value if leading else None,
+            threshold=leading.threshold if leading else None,
+            once_in_years=_years(verdict),
+            n_reference=old.present if old else None,
+            n_current=new.present if new else None,
+            missing_reference=old.missing / old.rows if old and old.rows else None,
+            missing_current=new.missing / new.rows if new and new.rows else None,
+            distances={f.statistic: f.value for f in own if f.statistic in _DISTANCES},
+            sight=_sight(verdict),
+            bins=chart(
+                old, new, self.baseline.folds.get(name), self.baseline.plan.codebooks.get(name)
+            ),
+            history=self._history(column, line, drifted, told=told),
+            since=self.past.since.get(f"column:{column.owner}") if told else None,
+            findings=tuple(_told(finding) for finding in own if _is_told(finding)),
+        )
+
+    def _findings(self, column: Column) -> list[Finding]:
+        if column.parent is not None:
+            return []
+        return [
+            finding
+            for finding in self.findings
+            if finding.column == column.name
+            and not finding.check.startswith(("bias.", "performance."))
+        ]
+
+    def _history(
+        self,
+        column: Column,
+        line: Sequence[float],
+        drifted: set[tuple[Window, str | None]],
+        *,
+        told: bool,
+    ) -> tuple[HistoryPoint, ...]:
+        if self.window is None:
+            return ()
+        gate = self._line_gate(column.name)
+        windows = [*self.past.windows, self.window]
+        flags = [(window, column.owner) in drifted for window in self.past.windows] + [told]
+        values = line or [math.nan] * len(windows)
+        return tuple(
+            HistoryPoint(
+                window_start=window.start,
+                effect=None if math.isnan(effect) else effect,
+                drifted=flag,
+                gap=math.isnan(effect),
+                strength=None if math.isnan(effect) or not gate else abs(effect) / gate,
+            )
+            for window, effect, flag in zip(windows, values, flags, strict=True)
+        )
+
+    def _gate(self, name: str, verdict: Verdict | None) -> float | None:
+        series = self.baseline.series.get(name)
+        if series is None or verdict is None:
+            return None
+        return gate_of(series.gate, verdict.deciding.kind)
+
+    def _line_gate(self, name: str) -> float | None:
+        series = self.baseline.series.get(name)
+        if series is None:
+            return None
+        return series.gate.location if series.kind == "numeric" else series.gate.level
+
+
+def gate_of(gate: Gate, kind: str) -> float:
+    """The smallest effect that matters for one kind of contrast."""
+    return float(getattr(gate, kind, gate.location))
+
+
+def _leading(own: Sequence[Finding]) -> Finding | None:
+    """What is said first: a drifted finding, else the one with the verdict on the values."""
+    drifted = [finding for finding in own if finding.drifted]
+    judged = [finding for finding in own if finding.threshold is not None]
+    spoken = [finding for finding in own if finding.statistic == "rows"]
+    return next(iter([*drifted, *judged, *spoken]), None)
+
+
+def _worst(own: Sequence[Finding]) -> Severity:
+    order: tuple[Severity, ...] = ("critical", "warning", "info")
+    found = {finding.severity for finding in own if finding.drifted}
+    return next((severity for severity in order if severity in found), "info")
+
+
+def _unjudged(column: Column) -> str:
+    if column.role in {"id", "timestamp", "model_version"}:
+        return f"Not judged: it is the {column.role.replace('_', ' ')}."
+    return "Not judged in this window."
+
+
+def _unit(kind: str) -> Unit:
+    units: dict[str, Unit] = {"location": "sd", "skewness": "number", "scale": "ratio"}
+    return units.get(kind, "number" if kind == "scalar" else "share")
+
+
+def _finite(finding: Finding | None) -> tuple[float, float] | None:
+    """The interval around the effect; a ratio of spreads is shown as its distance from 1."""
+    if finding is None or finding.interval is None:
+        return None
+    shift = 1.0 if finding.statistic == "scale" else 0.0
+    low, high = finding.interval
+    return low - shift, high - shift
+
+
+def _years(verdict: Verdict | None) -> float | None:
+    if verdict is None or not verdict.fired or math.isnan(verdict.once_in_years):
+        return None
+    return verdict.once_in_years
+
+
+def _sight(verdict: Verdict | None) -> str:
+    """The smallest change that can be found, at the shortest and the longest scale."""
+    if verdict is None:
+        return ""
+    known = {scale: value for scale, value in verdict.sight.items() if math.isfinite(value)}
+    if not known:
+        return "No change can be found with so few rows and windows."
+    unit = {"sd": "sd", "share": "points", "scalar": ""}[verdict.sight_unit]
+    factor = 100 if verdict.sight_unit == "share" else 1
+    words = [
+        f"{factor * value:.2g} {unit} in {'one window' if scale == 1 else f'{scale} windows'}"
+        for scale, value in sorted(known.items())
+        if scale in {min(known), max(known)}
+    ]
+    return f"The smallest change that can be found: {', '.join(words)}."
+
+
+def _is_told(finding: Finding) -> bool:
+    return finding.statistic not in _DISTANCES and finding.statistic != "class_share"
+
+
+def _told(finding: Finding) -> FindingView:
+    return FindingView(
+        check=finding.check,
+        message=finding.message,
+        statistic=finding.statistic,
+        value=None if math.isnan(finding.value) else finding.value,
+        interval=finding.interval,
+        p_value=finding.p_value,
+        segment=finding.segment or "",
+        severity=finding.severity,
+        drifted=finding.drifted,
+    )

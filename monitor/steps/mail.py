@@ -1,0 +1,54 @@
+"""Whether a run is worth a mail, and the mail."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import reports
+from monitor.core.ports import Message
+from monitor.core.window import Window
+from monitor.steps import alarms as events
+from monitor.store.records import NewMessage
+from reports.view import ReportView
+
+
+def messages(
+    shown: ReportView,
+    told: events.Told,
+    *,
+    window: Window,
+    channels: Sequence[str],
+    recipients: Sequence[str],
+    stored: Mapping[str, Any] | None,
+) -> tuple[dict[str, Any], tuple[NewMessage, ...]]:
+    """What to remember after this window, and the messages that it causes (often none).
+
+    Running a window again gives the same message ids, so nothing is sent twice. Mails about one
+    event answer the first of them, so that a mail program shows them as one thread.
+    """
+    remembered = events.remember(told.states)
+    thread = (stored or {}).get("thread")
+    if not told.mail:
+        return {**remembered, "thread": thread if told.states.open_names else None}, ()
+    message_id = _message_id(shown.monitor, window, told.mail)
+    body = reports.mail(shown)
+    message = Message(
+        message_id=message_id,
+        subject=body.subject,
+        text=body.text,
+        html=body.html,
+        in_reply_to=thread if told.mail != "first" else None,
+        recipients=tuple(recipients),
+    )
+    first = message_id if told.mail == "first" or thread is None else thread
+    return {**remembered, "thread": first}, tuple(
+        NewMessage(channel=channel, message=message, order_key=f"{shown.monitor}:{first}")
+        for channel in channels
+    )
+
+
+def _message_id(monitor: str, window: Window, why: str) -> str:
+    digest = hashlib.sha256(f"{monitor}\n{window}\n{why}".encode()).hexdigest()[:24]
+    return f"<{digest}@driftloop>"

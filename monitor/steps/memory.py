@@ -1,0 +1,69 @@
+"""What the windows before this one left in the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from monitor.core.window import Window
+from monitor.evidence.types import Observation
+from monitor.steps import observations
+from monitor.steps.columns import Past
+from monitor.store.records import StoredObservation
+from monitor.store.store import Store
+
+#: Windows that lines over time go back, this one included.
+HISTORY = 53
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Of one monitor, before one window, against one version of the reference.
+
+    So a window that is run again starts from its own past, never from its future.
+    """
+
+    store: Store
+    monitor: str
+    version: int
+    window: Window
+
+    def position(self) -> int:
+        """Running number of the window."""
+        return self.store.runs.position(self.monitor, self.window)
+
+    def recent(self, windows: int) -> list[Observation]:
+        """The last so many windows, oldest first."""
+        return [observations.from_bytes(entry.observation) for entry in self._stored(windows)]
+
+    def state(self) -> dict[str, Any] | None:
+        """What alarms remember; None before the first window."""
+        return self.store.runs.evidence_state(
+            self.monitor, before=self.window, reference_version=self.version
+        )
+
+    def past(self) -> Past:
+        """What lines over time are drawn from."""
+        earlier = self._stored(HISTORY - 1)
+        findings = (
+            self.store.runs.findings(self.monitor, windows=HISTORY - 1, until=earlier[-1].window)
+            if earlier
+            else []
+        )
+        opened = [
+            (alarm.key, alarm.opened.start)
+            for alarm in self.store.alarms.list(self.monitor)
+            if alarm.opened.start <= self.window.start
+            and (alarm.closed is None or alarm.closed.start >= self.window.start)
+        ]
+        return Past(
+            windows=[entry.window for entry in earlier],
+            observations=[observations.from_bytes(entry.observation) for entry in earlier],
+            findings=findings,
+            since=dict(sorted(opened, key=lambda pair: pair[1])),
+        )
+
+    def _stored(self, windows: int) -> list[StoredObservation]:
+        return self.store.runs.observations(
+            self.monitor, reference_version=self.version, before=self.window, limit=windows
+        )

@@ -1,0 +1,225 @@
+"""A run as a person sees it: the view that reports draw, and the page on disk."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from urllib.parse import quote
+
+import monitor
+import reports
+from monitor.core.finding import Alarm
+from monitor.core.window import Window
+from monitor.evidence.reference import FEWEST_WINDOWS
+from monitor.evidence.types import Budget, Verdict
+from monitor.profiles.types import Profile
+from monitor.steps import sections
+from monitor.steps.baseline import Baseline
+from monitor.steps.columns import Columns, Past
+from monitor.steps.judge import Judged
+from monitor.store.records import NewQueueRow
+from reports.view import AlarmView, Mark, Note, ReportView, Severity
+
+_GOOD_WINDOWS = 13
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One window, measured and judged."""
+
+    monitor: str
+    window: Window | None
+    baseline: Baseline
+    profile: Profile
+    judged: Judged
+    alarms: tuple[Alarm, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What stands around a run: when, where to, and how many false mails were allowed."""
+
+    generated_at: datetime
+    zone: tzinfo = UTC
+    budget: Budget | None = None
+    url: str = ""
+    seconds: float | None = None
+    reference_label: str = ""
+    current_label: str = ""
+
+
+def view(run: Run, past: Past, rows: Sequence[NewQueueRow], frame: Frame) -> ReportView:
+    """Everything that a report and a mail show."""
+    baseline, judged, profile = run.baseline, run.judged, run.profile
+    roles = baseline.plan.roles
+    columns = Columns(
+        baseline, judged.context, judged.findings, judged.observation, past, run.window
+    ).views()
+    drifted = {column.name for column in columns if column.drifted}
+    start = run.window.start.astimezone(frame.zone) if run.window else None
+    return ReportView(
+        monitor=run.monitor,
+        generated_at=frame.generated_at.astimezone(frame.zone),
+        version=monitor.__version__,
+        window_start=start,
+        window_end=run.window.end.astimezone(frame.zone) if run.window else None,
+        rows_reference=baseline.pooled.rows,
+        rows_current=profile.rows,
+        reference_label=frame.reference_label or _reference_label(baseline),
+        current_label=frame.current_label,
+        one_window=run.window is None,
+        alarms=tuple(_alarm(alarm, run, past, frame) for alarm in run.alarms),
+        columns=columns,
+        balance=sections.balance(baseline.pooled, profile, roles, drifted),
+        bias=sections.bias(judged.findings, baseline.pooled, baseline.scalars),
+        performance=sections.performance(judged.findings, past.findings, start),
+        quality=sections.quality(judged.findings),
+        queue=sections.cards(rows),
+        queue_total=len(rows),
+        queue_candidates=profile.sample.table.num_rows if rows else 0,
+        queue_hint=f"driftloop queue export {run.monitor} --format label-studio" if rows else "",
+        marks=tuple(_marks(run, start)),
+        notes=tuple(_notes(run)),
+        report_url=frame.url,
+        duration_seconds=frame.seconds,
+        rows_per_second=profile.rows / frame.seconds if frame.seconds else None,
+    )
+
+
+def write(shown: ReportView, path: Path) -> None:
+    """Draw the page and put it there whole: a reader never sees half a page."""
+    text = reports.render(shown)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".html")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    Path(name).chmod(0o644)
+    Path(name).replace(path)
+
+
+def url_of(path: Path, base_url: str | None, folder: Path) -> str:
+    """Where people find a page: under the address of the service, else its place on disk."""
+    if base_url is None:
+        return path.resolve().as_uri()
+    return f"{base_url}/reports/{quote(path.relative_to(folder).as_posix())}"
+
+
+def _reference_label(baseline: Baseline) -> str:
+    first, last = baseline.pooled.first, baseline.pooled.last
+    count = f"{baseline.windows} {'windows' if baseline.by_time else 'blocks in file order'}"
+    if first is None or last is None:
+        return count
+    return f"{first:%-d %b %Y} – {last:%-d %b %Y}, {count}"
+
+
+def _alarm(alarm: Alarm, run: Run, past: Past, frame: Frame) -> AlarmView:
+    since = past.since.get(alarm.key) or (run.window.start if run.window else None)
+    found = [run.judged.findings[index] for index in alarm.findings]
+    names = tuple(dict.fromkeys(finding.column for finding in found if finding.column))
+    verdicts = _verdicts_of(alarm.key, run)
+    years = [one.once_in_years for one in verdicts if one.fired]
+    starts = [window.start for window in past.windows if since and window.start >= since]
+    return AlarmView(
+        key=alarm.key,
+        title=alarm.title,
+        state=alarm.state,
+        since=since.astimezone(frame.zone) if since else None,
+        windows_open=len(starts) + 1,
+        columns=names,
+        what=tuple(finding.message for finding in found)[:5],
+        once_in_years=max(years) if years else None,
+        budget_text=_budget_text(frame.budget, len(run.baseline.series)),
+        severity=_severity(run, alarm),
+    )
+
+
+def _severity(run: Run, alarm: Alarm) -> Severity:
+    found = {run.judged.findings[index].severity for index in alarm.findings}
+    return "critical" if "critical" in found else "warning" if alarm.state != "closed" else "info"
+
+
+def _verdicts_of(key: str, run: Run) -> list[Verdict]:
+    verdicts: Mapping[str, Verdict] = run.judged.verdicts
+    owners = {column.name: column.owner for column in run.baseline.plan.every}
+    return [
+        verdict
+        for name, verdict in verdicts.items()
+        if key == (f"column:{owners[name]}" if name in owners else name)
+    ]
+
+
+def _budget_text(budget: Budget | None, series: int) -> str:
+    if budget is None:
+        return ""
+    mails = "1 false mail" if budget.per_year == 1 else f"{budget.per_year:g} false mails"
+    return (
+        f"{mails} a year, shared over {series:,} columns and {budget.windows_per_year:,.0f} windows"
+    )
+
+
+def _marks(run: Run, start: datetime | None) -> list[Mark]:
+    if not run.judged.deployed or start is None:
+        return []
+    known = run.baseline.pooled.versions
+    new = [version for version in run.profile.versions if version not in known]
+    return [Mark(at=start, label=f"model {', '.join(sorted(new)[:3])} deployed")]
+
+
+def _notes(run: Run) -> list[Note]:
+    """The limits of what was said, and what was left out."""
+    texts = _of_sight(run) if run.window is not None else [_ONE_WINDOW]
+    ignored = [column.name for column in run.baseline.plan.columns if column.role == "ignored"]
+    if ignored:
+        texts.append(("skipped", f"Not looked at: {', '.join(ignored[:20])}."))
+    if run.profile.late:
+        text = f"{run.profile.late:,} rows without a time, or outside of the window, were left out."
+        texts.append(("skipped", text))
+    return [Note(text=text, kind=kind) for kind, text in texts]
+
+
+_ONE_WINDOW = (
+    "one window",
+    (
+        "One window: ordinary variation between windows is not known, so the verdicts compare "
+        "with sampling noise alone."
+    ),
+)
+
+
+def _of_sight(run: Run) -> list[tuple[str, str]]:
+    """What a reference with this history can show, and what it cannot."""
+    baseline, texts = run.baseline, []
+    if baseline.by_time:
+        text = "A season of the year that the reference has not seen looks like drift."
+        texts.append(("season", text))
+    else:
+        text = (
+            f"The reference has no history: {baseline.windows} blocks in file order stand in for "
+            "windows, and show how much windows vary."
+        )
+        texts.append(("sight", text))
+    if baseline.windows < FEWEST_WINDOWS:
+        texts.append(("sight", "The reference has fewer than 6 windows: hardly anything is seen."))
+    elif baseline.windows < _GOOD_WINDOWS:
+        text = (
+            f"The reference has {baseline.windows} windows. The promise of few false mails is kept "
+            f"by seeing less; from {_GOOD_WINDOWS} windows on the sight is sharper."
+        )
+        texts.append(("sight", text))
+    judged = run.judged.verdicts.values()
+    blunt = sum(_is_blunt(verdict) for verdict in judged)
+    if blunt:
+        text = (
+            f"{blunt} of {len(judged)} judged columns and figures can only show changes above "
+            "0.5 sd in one window; a longer reference would sharpen that."
+        )
+        texts.append(("sight", text))
+    return texts
+
+
+def _is_blunt(verdict: Verdict) -> bool:
+    return verdict.sight_unit == "sd" and verdict.sight.get(1, 0.0) > 0.5

@@ -1,0 +1,151 @@
+"""Which rows of the window the annotators should see, as rows of the store's queue."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from monitor.core.columns import Column, Roles
+from monitor.core.window import Window
+from monitor.curation.features import FeatureSpace, features
+from monitor.curation.rows import Candidates, FloatArray, QueueRow, ReferenceRows
+from monitor.curation.select import select
+from monitor.labeling.values import plain
+from monitor.profiles.types import Sample
+from monitor.steps.baseline import Baseline
+from monitor.steps.thumbnails import thumbnail
+from monitor.store.records import NewQueueRow
+
+#: Longest text of one value that travels with a queue row; the rest is cut.
+_MAX_TEXT = 2_000
+
+
+def propose(
+    baseline: Baseline,
+    sample: Sample,
+    *,
+    budget: int,
+    exclude: AbstractSet[str],
+    seed: tuple[str, Window],
+) -> tuple[NewQueueRow, ...]:
+    """A budgeted probability sample of the window (STATS.md part 4), each row with its reason.
+
+    `seed` is (monitor, window): the same rows again when the window is run again.
+    """
+    if budget <= 0 or sample.table.num_rows == 0:
+        return ()
+    plan, roles = baseline.plan, baseline.plan.roles
+    space = FeatureSpace.fit(baseline.pooled.sample.table, plan.columns)
+    candidates = Candidates(
+        ids=tuple(str(key) for key in sample.keys),
+        features=features(sample.table, space),
+        population=sample.population,
+        scores=_scores(sample.table, roles),
+        predictions=_values(sample.table, roles.prediction),
+        segments=_segments(sample.table, roles),
+        names=space.names,
+    )
+    chosen = select(
+        candidates,
+        _reference(baseline, space, roles),
+        budget=budget,
+        rng=np.random.default_rng(_seed(*seed)),
+        exclude=exclude,
+    )
+    place = {key: index for index, key in reversed(list(enumerate(candidates.ids)))}
+    rows = sample.table.take([place[str(row.id)] for row in chosen])
+    return tuple(
+        _stored(row, values, plan.columns, roles)
+        for row, values in zip(chosen, rows.to_pylist(), strict=True)
+    )
+
+
+def _seed(monitor: str, window: Window) -> int:
+    return zlib.crc32(f"{monitor} {window}".encode())
+
+
+def _reference(baseline: Baseline, space: FeatureSpace, roles: Roles) -> ReferenceRows:
+    table = baseline.pooled.sample.table
+    return ReferenceRows(
+        features=features(table, space),
+        segments=_segments(table, roles),
+        predictions=_values(table, roles.prediction),
+        labels=_values(table, roles.label),
+    )
+
+
+def _values(table: pa.Table, name: str | None) -> tuple[Any, ...] | None:
+    if name is None or name not in table.schema.names:
+        return None
+    return tuple(table.column(name).to_pylist())
+
+
+def _segments(table: pa.Table, roles: Roles) -> Mapping[str, Sequence[str]]:
+    found = {name: _values(table, name) for name in roles.segments}
+    return {
+        name: ["" if value is None else str(value) for value in values]
+        for name, values in found.items()
+        if values is not None
+    }
+
+
+def _scores(table: pa.Table, roles: Roles) -> FloatArray | None:
+    """Class probabilities, shape (n, n_scores); None where a score is missing or no number."""
+    columns = [_values(table, name) for name in roles.scores]
+    if not columns or any(values is None for values in columns):
+        return None
+    try:
+        return np.array(columns, dtype=np.float64).T
+    except (TypeError, ValueError):
+        return None
+
+
+def _stored(
+    row: QueueRow, values: Mapping[str, Any], columns: Sequence[Column], roles: Roles
+) -> NewQueueRow:
+    hidden = {column.name for column in columns if column.kind == "embedding"} | set(roles.images)
+    shown = {name: _short(plain(value)) for name, value in values.items() if name not in hidden}
+    return NewQueueRow(
+        row_id=str(row.id),
+        reason=row.reason,
+        reason_text=row.reason_text,
+        score=row.score,
+        inclusion_probability=row.inclusion_probability,
+        weight=row.weight,
+        push_order=row.order,
+        data=shown,
+        prediction=shown.get(roles.prediction) if roles.prediction else None,
+        prediction_score=_top_score(values, roles),
+        model_version=_text(values.get(roles.model_version) if roles.model_version else None),
+        image=_image(values, roles),
+    )
+
+
+def _short(value: Any) -> Any:
+    return value[:_MAX_TEXT] if isinstance(value, str) else value
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _top_score(values: Mapping[str, Any], roles: Roles) -> float | None:
+    """The score of the predicted class: of a binary model its one score, turned where it is low."""
+    scores = [values.get(name) for name in roles.scores]
+    known = [float(score) for score in scores if isinstance(score, int | float)]
+    if not known or not all(0 <= score <= 1 for score in known):
+        return None
+    return max(known) if len(known) > 1 else max(known[0], 1 - known[0])
+
+
+def _image(values: Mapping[str, Any], roles: Roles) -> bytes | None:
+    for name in roles.images:
+        value = values.get(name)
+        if isinstance(value, bytes):
+            return thumbnail(value)
+    return None

@@ -1,0 +1,131 @@
+"""The active version of a monitor's reference: from the store, or learned now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from monitor.config import Config, MonitorConfig
+from monitor.core.errors import ConfigError, ProfileError
+from monitor.core.ports import Source
+from monitor.evidence import Reference
+from monitor.profiles.plan import Plan
+from monitor.profiles.types import Profile, Sample
+from monitor.steps import baseline as learning
+from monitor.steps import labels as later
+from monitor.steps.baseline import Baseline
+from monitor.steps.engine import Engine
+from monitor.steps.setup import Setup, fingerprint, source_of
+from monitor.store.records import NewReference, StoredReference
+from monitor.store.store import Store
+
+
+@dataclass(slots=True)
+class References:
+    """Baselines by monitor and version; each is read or learned once for the process."""
+
+    store: Store
+    config: Config
+    say: Callable[[str], None]
+    known: dict[tuple[str, int], Baseline] = field(default_factory=dict)
+
+    def obtain(
+        self, monitor: MonitorConfig, setup: Setup, engine: Engine, labels: later.Labels | None
+    ) -> Baseline:
+        """The active version if it was made from this config, else a new one."""
+        print_ = fingerprint(monitor)
+        active = next((v for v in self.store.references.versions(monitor.name) if v.active), None)
+        if active is not None and active.meta.get("config") == print_:
+            key = (monitor.name, active.version)
+            if key not in self.known:
+                stored = self.store.references.get(*key)
+                try:
+                    self.known[key] = _restored(stored, setup)
+                except ProfileError as error:
+                    self.say(f"{monitor.name}: the reference is learned again: {error}")
+                    return self._learn(monitor, setup, engine, labels, print_)
+            return self.known[key]
+        return self._learn(monitor, setup, engine, labels, print_)
+
+    def _learn(
+        self,
+        monitor: MonitorConfig,
+        setup: Setup,
+        engine: Engine,
+        labels: later.Labels | None,
+        print_: str,
+    ) -> Baseline:
+        self.say(f"{monitor.name}: learning the reference")
+        source = reference_source(self.config, monitor)
+        learned = learning.build(source, setup, engine, labels)
+        version = self.store.references.save(
+            monitor.name, _to_store(learned, print_, source.describe())
+        )
+        learned = replace(learned, version=version)
+        self.known[(monitor.name, version)] = learned
+        return learned
+
+    def version(self, monitor: MonitorConfig, number: int, setup: Setup) -> Baseline:
+        """A version that some stored run was judged by."""
+        key = (monitor.name, number)
+        if key not in self.known:
+            self.known[key] = _restored(self.store.references.get(*key), setup)
+        return self.known[key]
+
+
+def reference_source(config: Config, monitor: MonitorConfig) -> Source:
+    """Where the reference's rows come from.
+
+    Raises
+    ------
+    ConfigError
+        The monitor has no reference.
+    """
+    if monitor.reference is None:
+        msg = (
+            f"Monitor {monitor.name!r} has no [monitors.reference]. "
+            "Name `start` and `end` in its own source, or the `kind` and `path` of another."
+        )
+        raise ConfigError(msg)
+    if monitor.reference.kind is None:
+        return source_of(monitor.source.kind, monitor.source.options, config.base)
+    return source_of(monitor.reference.kind, monitor.reference.options, config.base)
+
+
+def _to_store(learned: Baseline, print_: str, source: str) -> NewReference:
+    pooled = learned.pooled
+    return NewReference(
+        fingerprint=f"{print_}:{learned.plan.id}:{pooled.rows}",
+        plan=learned.plan.to_bytes(),
+        profile=pooled.to_bytes(),
+        sample=pooled.sample.to_bytes(),
+        evidence=learned.evidence.to_bytes(),
+        windows=learned.windows,
+        rows=pooled.rows,
+        meta={
+            "config": print_,
+            "by_time": learned.by_time,
+            "design_effect": learned.scalars.design_effect,
+        },
+        provenance={
+            "source": source,
+            "first": pooled.first.isoformat() if pooled.first else None,
+            "last": pooled.last.isoformat() if pooled.last else None,
+        },
+    )
+
+
+def _restored(stored: StoredReference, setup: Setup) -> Baseline:
+    pooled = Profile.from_bytes(stored.profile)
+    if stored.sample is not None:
+        pooled = replace(pooled, sample=Sample.from_bytes(stored.sample))
+    found = learning.restore(
+        Plan.from_bytes(stored.plan),
+        pooled,
+        Reference.from_bytes(stored.evidence),
+        windows=stored.windows,
+        by_time=bool(stored.meta["by_time"]),
+        design_effect=float(stored.meta["design_effect"]),
+        setup=setup,
+    )
+    return replace(found, version=stored.version)
