@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -142,16 +143,24 @@ def _numeric_labels(
     starts = np.flatnonzero(np.append(True, np.diff(at) > 0))
     ends = np.append(starts[1:], len(at)) - 1
     low = np.clip(codebook.lower(pooled.codes[starts]), pooled.minimum, pooled.maximum)
-    high = np.clip(codebook.upper(pooled.codes[ends]), pooled.minimum, pooled.maximum)
-    write = _time if codebook.times else partial(compact, digits=_digits(low, high))
-    labels: list[str] = []
-    for first, last, least, most in zip(starts, ends, low.tolist(), high.tolist(), strict=True):
-        whole = codebook.integers and most - least < 1
-        if first == last and (least == most or whole):
-            labels.append(write(float(np.rint(least)) if whole else least))
-        else:
-            labels.append(f"{write(least)} … {write(most)}")
+    upper = codebook.upper(pooled.codes[ends])
+    high = np.clip(upper, pooled.minimum, pooled.maximum)
+    write: Callable[[float], str] = partial(compact, digits=_digits(low, high))
+    if codebook.times:
+        write = _time
+    elif codebook.integers and pooled.maximum < 1e12:
+        low, high = np.ceil(low), np.where(upper > high, high, np.ceil(upper) - 1)
+        high = np.maximum(np.where(codebook.is_atom(pooled.codes[ends]), upper, high), low)
+        write = _whole
+    labels = [
+        write(least) if least == most else f"{write(least)} … {write(most)}"
+        for least, most in zip(low.tolist(), high.tolist(), strict=True)
+    ]
     return tuple(labels), tuple(low[1:].tolist())
+
+
+def _whole(number: float) -> str:
+    return f"{number:,.0f}" if abs(number) >= 10_000 else f"{number:.0f}"
 
 
 def _time(micros: float) -> str:

@@ -67,10 +67,14 @@ class Codebook:
         """Least value above each code (an atom: its value)."""
         return self._edges(codes, upper=True)
 
+    def is_atom(self, codes: IntArray) -> npt.NDArray[np.bool_]:
+        """Codes that stand for one frequent value of the reference."""
+        return np.isin(codes, self.atoms)
+
     def _edges(self, codes: IntArray, *, upper: bool) -> FloatArray:
         codes = np.asarray(codes, np.int64)
         edges = np.array([self._edge(int(code), upper=upper) for code in codes])
-        if len(self.atoms) and len(codes):
+        if len(self.atoms):
             at = np.searchsorted(self.atoms, codes).clip(max=len(self.atoms) - 1)
             edges = np.where(self.atoms[at] == codes, self.atom_values[at], edges)
         return edges.astype(np.float64)

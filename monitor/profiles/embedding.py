@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from sklearn.cluster import MiniBatchKMeans
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -130,14 +130,23 @@ def fit_encoder(vectors: FloatArray, *, seed: int = 0) -> Encoder | None:
     directions = axes[:, ::-1][:, :count].T
     largest = np.abs(directions).argmax(axis=1)
     directions = directions * np.sign(directions[np.arange(count), largest])[:, None]
-    k = min(int(np.clip(len(vectors) // 64, 16, 64)), max(2, len(vectors) // 4))
-    distinct = len(np.unique(centred[:1000], axis=0))
-    means = MiniBatchKMeans(min(k, distinct), random_state=seed, n_init=3, batch_size=2048)
-    centroids = means.fit(centred).cluster_centers_
+    centroids = _centroids(centred, seed)
     chosen = np.sort(rng.permutation(len(centred))[:MAX_NEIGHBOURS])
     return Encoder(
         mean=mean,
         directions=np.ascontiguousarray(directions),
-        centroids=np.ascontiguousarray(centroids, dtype=np.float64),
+        centroids=centroids,
         neighbours=np.ascontiguousarray(centred[chosen], dtype=np.float32),
     )
+
+
+def _centroids(centred: FloatArray, seed: int) -> FloatArray:
+    """k-means centroids, shape (k, d)."""
+    from sklearn.cluster import KMeans  # noqa: PLC0415 - a second to import, few data need it
+
+    k = min(int(np.clip(len(centred) // 64, 16, 64)), max(2, len(centred) // 4))
+    k = min(k, len(np.unique(centred[:1000], axis=0)))
+    # Several threads are slower on so small problems, and their sums differ in the last bit.
+    with threadpool_limits(1):
+        means = KMeans(k, random_state=seed, n_init=1, max_iter=50, tol=1e-3).fit(centred)
+    return np.ascontiguousarray(means.cluster_centers_, dtype=np.float64)

@@ -12,6 +12,7 @@ from monitor.core.columns import Column
 from monitor.profiles import text
 from monitor.profiles.casting import is_missing, numbers_of, plain, to_text
 from monitor.profiles.categorical import CategoricalCounter, PresenceCounter
+from monitor.profiles.chunks import whole
 from monitor.profiles.embedding import vectors_of
 from monitor.profiles.levels import Levels, encode_levels
 from monitor.profiles.numeric import NumericCounter
@@ -215,9 +216,8 @@ class EmbeddingFeed:
         if self.column.name in sample.table.column_names:
             rows = np.arange(len(sample.hashes)) if held is None else np.flatnonzero(held)
             column = sample.table.column(self.column.name)
-            chosen = column.take(pa.array(rows[:MAX_NOVELTY_ROWS])).combine_chunks()
-            array = pa.concat_arrays(chosen.chunks) if chosen.num_chunks != 1 else chosen.chunk(0)
-            vectors, missing = vectors_of(plain(array), self.encoder.dimensions)
+            chosen = whole(column).take(pa.array(rows[:MAX_NOVELTY_ROWS]))
+            vectors, missing = vectors_of(plain(chosen), self.encoder.dimensions)
             counter.add(pa.array(self.encoder.novelty(vectors)))
             counter.add_missing(int(np.count_nonzero(missing)))
         return {self.novelty: counter.result()}

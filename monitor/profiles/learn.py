@@ -16,7 +16,7 @@ from monitor.profiles import text
 from monitor.profiles.casting import numbers_of, plain, to_text, type_name
 from monitor.profiles.chunks import whole
 from monitor.profiles.codebook import Codebook, learn_codebook
-from monitor.profiles.embedding import Encoder, fit_encoder, vectors_of
+from monitor.profiles.embedding import MAX_NEIGHBOURS, Encoder, fit_encoder, vectors_of
 from monitor.profiles.hashing import fitting_half
 from monitor.profiles.infer import most_distinct
 from monitor.profiles.levels import Levels, encode_levels
@@ -143,14 +143,14 @@ class _Draft:
                 self._encoded(column, encoder, held if len(held) else fitting)
 
     def _encoded(self, column: Column, encoder: Encoder, held: npt.NDArray[np.float64]) -> None:
-        numbers, clusters = encoder.encode(held[:CODEBOOK_ROWS])
+        numbers, clusters = encoder.encode(held)
         for at, feature in enumerate(encoder.numeric_features):
             self.codebooks[self._derive(column, feature)] = learn_codebook(numbers[:, at])
         cluster = self._derive(column, "cluster")
         shares = np.bincount(clusters, minlength=1) / max(len(clusters), 1)
         order = np.argsort(-shares, kind="stable")[:MAX_FREQUENT]
         self.frequent[cluster] = tuple(str(at) for at in order if shares[at] >= LEAST_FREQUENT)
-        novelty = encoder.novelty(held[: self.bare.sample_size])
+        novelty = encoder.novelty(held[:MAX_NEIGHBOURS])
         self.codebooks[self._derive(column, "novelty")] = learn_codebook(novelty)
 
     def _halves(

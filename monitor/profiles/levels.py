@@ -104,7 +104,6 @@ def _of_range(array: pa.Array, low: int, high: int, values: pa.Array) -> Levels:
     nulls = array.null_count
     if nulls:
         array = array.cast(pa.int64()).fill_null(high + 1)
-    positions = array.to_numpy(zero_copy_only=False).astype(np.int64, copy=low == 0)
-    if low:
-        positions -= low
+    positions = array.to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
+    positions = positions - low if low else positions
     return Levels(positions, values, nulls)

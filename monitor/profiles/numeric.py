@@ -56,16 +56,18 @@ class _Tally:
     parts: list[tuple[IntArray, IntArray]] = field(default_factory=list)
 
     def add(self, counts: IntArray) -> None:
-        raw = np.flatnonzero(counts)
+        raw = np.flatnonzero(counts != 0)  # much faster than on integers
         self.parts.append((raw, counts[raw]))
         if len(self.parts) > _CONSOLIDATE:
             self.parts = [self.total()]
 
     def total(self) -> tuple[IntArray, IntArray]:
+        if len(self.parts) == 1:
+            return self.parts[0]
         dense = np.zeros(CODES, np.int64)
         for raw, counts in self.parts:
             dense[raw] += counts
-        raw = np.flatnonzero(dense)
+        raw = np.flatnonzero(dense != 0)
         return raw, dense[raw]
 
 
@@ -87,12 +89,12 @@ class NumericCounter:
         self.rows += len(array)
         self.nulls += array.null_count
         values, missing = _present(array)
-        if values.dtype.kind == "f":
-            values, missing = self._take_out(values, missing)
-        self.missing_blocks.add_mask(missing, len(array))
-        if len(values):
-            with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
+            if values.dtype.kind == "f":
+                values, missing = self._take_out(values, missing)
+            if len(values):
                 self._count(values)
+        self.missing_blocks.add_mask(missing, len(array))
 
     def add_missing(self, rows: int) -> None:
         """Rows of a batch that lacks the column."""
