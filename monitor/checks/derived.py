@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from monitor.checks.context import Context
+from monitor.checks.customary import customary
 from monitor.checks.deciding import deciding
 from monitor.core.columns import Column
 from monitor.core.finding import Finding
@@ -16,19 +17,20 @@ def family_findings(
 ) -> Iterator[Finding]:
     """First the one that decides, then the others; all are filed under the parent.
 
-    The statistic is the short name of the derived column ("pc0", "length"), the verdict of the
+    The customary distances are those of the one that decides. The statistic is the short name of
+    the derived column ("pc0", "length"), the verdict of the
     first is that of the whole family, and its message names the others that drifted.
     """
-    found: list[tuple[str, Finding]] = []
+    found: list[tuple[Column, Finding]] = []
     for column in family:
         finding = deciding(check, context, column.name)
         if finding is not None:
             short = short_name(column)
             told = f"{short}: {finding.message[0].lower()}{finding.message[1:]}"
-            found.append((short, replace(finding, statistic=short, message=told)))
+            found.append((column, replace(finding, statistic=short, message=told)))
     found.sort(key=lambda pair: _order(pair[1]))
-    others = [short for short, finding in found[1:] if finding.drifted]
-    for position, (short, finding) in enumerate(found):
+    others = [finding.statistic for _, finding in found[1:] if finding.drifted]
+    for position, (column, finding) in enumerate(found):
         if position > 0:
             yield replace(finding, drifted=False, severity="info")
         elif finding.drifted:
@@ -36,7 +38,9 @@ def family_findings(
             start = f"{parent.kind.capitalize()} {parent.name!r} differs from the reference by "
             yield replace(finding, message=f"{start}{finding.message}{also}")
         else:
-            yield replace(finding, statistic=short)
+            yield finding
+        if position == 0:
+            yield from customary(check, context, column.name)
 
 
 def short_name(column: Column) -> str:

@@ -171,7 +171,7 @@ class Disparity:
             n_current=gap.rows,
             severity="warning" if drifted else "info",
             drifted=drifted,
-            message=f"Where {segment}, the rate is {_points(gap)} from all others"
+            message=f"Where {segment}, the rate is {_beside(gap)}"
             f"{_compared(change, drifted=drifted)}{end}.",
         )
 
@@ -260,6 +260,12 @@ def _between(rate: Estimate) -> str:
 def _points(gap: Estimate) -> str:
     low, high = gap.interval
     return f"{100 * gap.value:+.1f} points ({100 * low:+.1f} … {100 * high:+.1f})"
+
+
+def _beside(gap: Estimate) -> str:
+    low, high = (f"{100 * end:+.1f}" for end in gap.interval)
+    way = "above" if gap.value >= 0 else "below"
+    return f"{100 * abs(gap.value):.1f} points {way} that of all others ({low} … {high})"
 
 
 def _compared(change: Estimate, *, drifted: bool) -> str:

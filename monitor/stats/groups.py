@@ -71,7 +71,7 @@ def simultaneous_confidence(
     quantile = float(np.quantile(largest, confidence))
     bonferroni = 1 - (1 - confidence) / len(spread)
     quantile = min(max(quantile, z_value(confidence)), z_value(bonferroni))
-    return 1 - 2 * float(scipy.stats.norm.sf(quantile))
+    return 1 - 2 * float(scipy.special.ndtr(-quantile))
 
 
 def between_group_sd(values: npt.ArrayLike, variances: npt.ArrayLike) -> tuple[float, float]:

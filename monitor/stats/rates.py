@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import scipy.stats
+import scipy.special
 
 Interval = tuple[float, float]
 
@@ -33,7 +33,7 @@ def z_value(confidence: float) -> float:
     >>> round(z_value(0.95), 3)
     1.96
     """
-    return float(scipy.stats.norm.isf((1 - confidence) / 2))
+    return -float(scipy.special.ndtri((1 - confidence) / 2))
 
 
 def effective_rows(rows: float, design_effect: float) -> float:
@@ -215,6 +215,6 @@ def required_rows(
     >>> required_rows(0.05, reference_rows=100)
     -1
     """
-    z = z_value(1 - level) + float(scipy.stats.norm.ppf(power))
+    z = z_value(1 - level) + float(scipy.special.ndtri(power))
     budget = (effect / z) ** 2 / (variance * max(1.0, design_effect)) - 1 / reference_rows
     return math.ceil(1 / budget) if budget > 0 else -1
