@@ -118,6 +118,12 @@ def p_value(value: float | None) -> str:
     return _power(value) if value < 0.001 else f"{value:.2g}"
 
 
+def p_phrase(value: float | None) -> str:
+    """The p-value as it stands in a sentence: p = 1e-9, p < 1e-300."""
+    said = p_value(value)
+    return f"p {said}" if said.startswith("<") else f"p = {said}"
+
+
 def by_chance(years: float | None) -> str:
     """How often such evidence comes by chance, as the end of a sentence."""
     if years is None or math.isnan(years):

@@ -73,7 +73,7 @@ def evidence(view: ReportView, column: ColumnView) -> str:
     if column.once_in_years is not None:
         parts.append(f"by chance {humanize.by_chance(column.once_in_years)}")
     elif column.p_value is not None:
-        parts.append(f"p = {humanize.p_value(column.p_value)}")
+        parts.append(humanize.p_phrase(column.p_value))
     if column.since is not None and not view.one_window:
         parts.append(f"since {humanize.opening(view, column.since)}")
     return "; ".join(parts)

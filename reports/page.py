@@ -45,12 +45,13 @@ def environment() -> Environment:
         name=plain.name,
         number=humanize.number,
         number_interval=humanize.number_interval,
+        p_phrase=humanize.p_phrase,
         p_value=humanize.p_value,
         plural=humanize.plural,
         prose=plain.prose,
         share=humanize.share,
         share_interval=humanize.share_interval,
-        words=lambda text: plain.clean(text).replace("_", " "),
+        words=lambda text: plain.clean(text, 60).replace("_", " "),
     )
     made.globals.update(
         histogram=histograms.histogram,

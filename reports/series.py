@@ -169,18 +169,16 @@ def _marks(
 ) -> list[Markup]:
     drawn: list[Markup] = []
     span = (last - first).total_seconds()
+    free = -math.inf
     for mark in [mark for mark in marks if span and first <= mark.at <= last][:8]:
         x = xs[0] + (mark.at - first).total_seconds() / span * (xs[-1] - xs[0])
         drawn.append(svg.path(svg.line([(x, 12), (x, floor)]), "event"))
+        says = shorten(clean(mark.label), 18)
         late = x > xs[0] + 0.7 * (xs[-1] - xs[0])
-        drawn.append(
-            svg.label(
-                x + (-4 if late else 4),
-                12,
-                shorten(clean(mark.label), 18),
-                "end" if late else "start",
-            )
-        )
+        start = x - 4 - 7 * len(says) if late else x + 4
+        if start >= free:
+            drawn.append(svg.label(x + (-4 if late else 4), 12, says, "end" if late else "start"))
+            free = start + 7 * len(says)
     return drawn
 
 
@@ -196,6 +194,8 @@ def time_axis(starts: Sequence[datetime], xs: Sequence[float], y: float) -> list
             short = f"{start:%H:%M}" if days < 3 else humanize.day(start, year=False)
             says = f"{start:%b}" if long else short
             tight = x + 7 * len(says) > xs[-1] + 12
+            if tight and xs[-1] + 8 - 7 * len(says) < free:
+                break
             drawn.append(
                 svg.label(xs[-1] + 8 if tight else x, y, says, "end" if tight else "start")
             )

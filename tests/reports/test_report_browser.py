@@ -88,6 +88,12 @@ def test_evidence_opens_by_keyboard_without_scripts(page):
     assert evidence.is_visible()
 
 
+def test_the_name_in_the_heat_map_opens_the_evidence(page):
+    page.locator(".names a", has_text="carrier").click()
+
+    assert page.locator("#c1 .facts").first.is_visible()
+
+
 def test_first_tab_leads_past_the_navigation(page):
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")

@@ -167,3 +167,8 @@ def test_svg_escapes_every_attribute_and_text(text):
     assert page.tags == ["svg", "text"]
     assert page.wrong == []
     assert [name for _, name, _ in page.attributes if name.startswith("on")] == []
+
+
+def test_what_underflowed_is_no_equation():
+    assert humanize.p_phrase(0.0) == "p < 1e-300"
+    assert humanize.p_phrase(1e-9) == "p = 1e-9"
