@@ -73,33 +73,44 @@ class Codebook:
 
     def _edges(self, codes: IntArray, *, upper: bool) -> FloatArray:
         codes = np.asarray(codes, np.int64)
-        edges = np.array([self._edge(int(code), upper=upper) for code in codes])
+        edges = np.empty(len(codes))
+        with np.errstate(over="ignore"):
+            self._fill(edges, codes, np.arange(len(codes)), (0, 32), (-np.inf, np.inf), upper=upper)
         if len(self.atoms):
             at = np.searchsorted(self.atoms, codes).clip(max=len(self.atoms) - 1)
             edges = np.where(self.atoms[at] == codes, self.atom_values[at], edges)
-        return edges.astype(np.float64)
+        return edges
 
-    def _edge(self, code: int, *, upper: bool) -> float:
-        low, high, node = -np.inf, np.inf, self.nodes[0]
-        for bits in (32, 16, 0):
-            own = (code >> bits) & 0xFFFF
-            child = next((row for row in node.ranges if row[0] == own), None)
-            if child is None or bits == 0:
-                edge = node_edge(node, own + upper)
-                return float(np.clip(edge, low, high)) + float(self.shift)
-            low = max(low, node_edge(node, int(child[0])))
-            high = min(high, node_edge(node, int(child[1]) + 1))
-            node = self.nodes[int(child[2])]
-        raise AssertionError
+    def _fill(
+        self,
+        edges: FloatArray,
+        codes: IntArray,
+        at: IntArray,
+        map_: tuple[int, int],
+        ends: tuple[float, float],
+        *,
+        upper: bool,
+    ) -> None:
+        """Edges of the codes at some positions by one map (number, bits below) and its children."""
+        node, bits = self.nodes[map_[0]], map_[1]
+        own = (codes[at] >> bits) & 0xFFFF
+        edges[at] = np.clip(node_edges(node, own + upper), *ends) + float(self.shift)
+        if bits == 0:
+            return
+        for low, high, child in node.ranges.tolist():
+            inside = at[own == low]
+            if len(inside):
+                least, most = node_edges(node, np.array([low, high + 1])).tolist()
+                inner = max(ends[0], least), min(ends[1], most)
+                self._fill(edges, codes, inside, (child, bits - 16), inner, upper=upper)
 
 
-def node_edge(node: Node, ordered: int) -> float:
-    """Least value of an ordered code of one map, in the shifted units of the codebook."""
+def node_edges(node: Node, ordered: IntArray) -> FloatArray:
+    """Least value of ordered codes of one map, in the shifted units of the codebook."""
     # Negative codes run away from zero: their bits are inverted, and they end one later.
-    bits = (ordered - 0x8000) << 16 if ordered >= 0x8000 else ((0x8000 - ordered) << 16)
-    magnitude = float(np.array(min(bits, 0x7F800000), np.uint32).view(np.float32))
-    z = magnitude if ordered >= 0x8000 else -magnitude
-    return node.center + z * node.scale
+    bits = np.minimum(np.abs(ordered - 0x8000) << 16, 0x7F800000).astype(np.uint32)
+    magnitude = bits.view(np.float32).astype(np.float64)
+    return np.asarray(node.center + np.where(ordered >= 0x8000, magnitude, -magnitude) * node.scale)
 
 
 def ordered_codes() -> IntArray:
