@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pydantic
 from pydantic import BeforeValidator, Field
 
 from monitor.core.columns import Kind, Roles
+from monitor.core.errors import ConfigError
 from monitor.evidence.types import Gate
+from monitor.profiles.expression import parse_expression
 
 
 def listed(value: Any) -> Any:
@@ -72,15 +76,28 @@ class ColumnsConfig(Section):
         )
 
 
+def _bound(value: Any) -> Any:
+    """A date or time as a bound: microseconds since 1970, as rules count time."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
+    if isinstance(value, datetime):
+        moment = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+        return (moment - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1)
+    return value
+
+
+Bound = Annotated[float, BeforeValidator(_bound), Field(allow_inf_nan=False)]
+
+
 class RuleConfig(Section):
     """What a person declares of a column, or of several by an expression."""
 
     name: str | None = Field(None, min_length=1, max_length=200)
     column: Name | None = None
-    min: float | None = None
-    max: float | None = None
+    min: Bound | None = None  #: of times: microseconds since 1970, UTC
+    max: Bound | None = None
     values: tuple[str | int | float | bool, ...] | None = None
-    pattern: str | None = None  #: the whole value must match
+    pattern: str | None = None  #: RE2; the whole value must match
     unique: bool = False
     not_null: bool = False
     expression: str | None = Field(None, min_length=1)
@@ -92,9 +109,20 @@ class RuleConfig(Section):
     def _compiles(cls, value: str | None) -> str | None:
         if value is not None:
             try:
-                re.compile(value)
-            except re.error as error:
+                pc.match_substring_regex(pa.array([""]), value)
+            except pa.ArrowInvalid as error:
                 msg = f"is not a regular expression: {error}"
+                raise ValueError(msg) from None
+        return value
+
+    @pydantic.field_validator("expression")
+    @classmethod
+    def _parses(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                parse_expression(value)
+            except ConfigError as error:
+                msg = f"cannot be used: {str(error).rstrip('.')}"
                 raise ValueError(msg) from None
         return value
 

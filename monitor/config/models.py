@@ -188,7 +188,6 @@ class QueueConfig(Section):
     guideline: str | None = None
     guideline_version: str = "1"
     annotators: int = Field(1, ge=1, le=20)  #: how many people label each item
-    tool: PluginConfig | None = None
 
 
 class ChecksConfig(Section):

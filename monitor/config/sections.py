@@ -57,10 +57,6 @@ class Checker:
             if isinstance(below, dict) and (key == "labels" or set(below) - own):
                 section = {"kind": kind, **below} if kind is not None else below
                 checked[key] = self._section("sources", section, (*loc, key), own)
-        queue = table.get("queue")
-        if isinstance(queue, dict) and isinstance(queue.get("tool"), dict):
-            tool = self._section("labeling", queue["tool"], (*loc, "queue", "tool"))
-            checked["queue"] = {**queue, "tool": tool}
         return self._engine(checked, loc)
 
     def _engine(self, table: dict[str, Any], loc: Loc) -> dict[str, Any]:
@@ -97,7 +93,8 @@ class Checker:
         if plugin is None:
             return {**kept, "kind": kind}
         given = {key: value for key, value in table.items() if key not in own | {"kind"}}
-        options = self._options(plugin.Options, given, loc, own | {"kind"})
+        model = getattr(plugin, "Options", pydantic.BaseModel)
+        options = self._options(model, given, loc, own | {"kind"})
         return {**kept, "kind": kind, "options": options}
 
     def _plugin(self, room: str, name: str, loc: Loc) -> Any:
