@@ -11,18 +11,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from monitor.core.columns import Kind
+from monitor.profiles.chunks import simple
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def plain(array: pa.Array) -> pa.Array:
     """The array without dictionary, views or extension type; strings become `large_string`."""
-    if isinstance(array, pa.ExtensionArray):
-        array = array.storage
-    kind = array.type
-    if pa.types.is_dictionary(kind):
+    array = simple(array)
+    if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
-        kind = array.type
+    kind = array.type
     if is_text(kind) and not pa.types.is_large_string(kind):
         return array.cast(pa.large_string())
     return array
@@ -49,7 +48,7 @@ def to_numbers(array: pa.Array) -> tuple[pa.Array, str]:  # noqa: PLR0911 - one 
     Booleans are 0 and 1, durations and times of day microseconds, times microseconds since 1970.
     Text is parsed; what does not parse is null, and the note says so.
     """
-    array = array.storage if isinstance(array, pa.ExtensionArray) else array
+    array = simple(array)
     types, kind = pa.types, array.type
     if types.is_float64(kind) or types.is_float32(kind) or types.is_signed_integer(kind):
         return array, ""
@@ -87,7 +86,7 @@ def to_micros(array: pa.Array) -> tuple[pa.Array, str]:
     if types.is_integer(kind):
         return array.cast(pa.int64(), safe=False), ""
     if types.is_floating(kind):
-        numbers = array.to_numpy(zero_copy_only=False)
+        numbers = array.cast(pa.float64()).to_numpy(zero_copy_only=False)
         good = np.isfinite(numbers) & (np.abs(numbers) < 9.2e18)
         micros = np.where(good, numbers, 0).astype(np.int64)
         return pa.array(micros, mask=~good), ""
@@ -98,7 +97,7 @@ def _parse(
     array: pa.Array, wanted: pa.DataType, parse: Callable[[Any], float | int | None], what: str
 ) -> tuple[pa.Array, str]:
     name = type_name(array.type)
-    if pa.types.is_nested(array.type) or pa.types.is_binary(array.type):
+    if not (pa.types.is_dictionary(array.type) or is_text(array.type)):
         note = f"Values of type {name} are no {what}; all count as missing."
         return pa.nulls(len(array), wanted), note
     if not pa.types.is_dictionary(array.type):
@@ -138,15 +137,19 @@ def to_text(array: pa.Array) -> pa.Array:
     array = plain(array)
     if pa.types.is_large_string(array.type):
         return array
-    if pa.types.is_nested(array.type) or pa.types.is_binary(array.type):
+    if pa.types.is_nested(array.type) or pa.types.is_binary(array.type) or _odd(array.type):
         values = array.to_pylist()
         return pa.array([None if v is None else str(v) for v in values], pa.large_string())
     return array.cast(pa.large_string())
 
 
+def _odd(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_fixed_size_binary(kind) or pa.types.is_interval(kind))
+
+
 def is_missing(array: pa.Array) -> pa.BooleanArray:
     """True where a value is null or NaN; any type."""
-    array = array.storage if isinstance(array, pa.ExtensionArray) else array
+    array = simple(array)
     if pa.types.is_floating(array.type):
         return pc.is_null(array, nan_is_null=True)
     return pc.is_null(array)

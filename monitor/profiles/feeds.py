@@ -87,7 +87,6 @@ class LevelFeed:
 
     def add(self, array: pa.Array, held: Mask | None) -> None:  # noqa: ARG002 - see Feed
         """Count one buffer."""
-        array = array.storage if isinstance(array, pa.ExtensionArray) else array
         self.levels = encode_levels(array)
         self.counter.add(self.levels)
 

@@ -97,8 +97,6 @@ def _hash_values(array: pa.Array, kind: pa.DataType) -> Hashes:  # noqa: PLR0911
         return _hash_bytes(array)
     if types.is_large_string(kind) or types.is_large_binary(kind):
         return _hash_bytes(array)
-    if types.is_string_view(kind):
-        return _hash_bytes(array.cast(pa.large_string()))
     if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
         return _hash_lists(array)
     return _hash_bytes(

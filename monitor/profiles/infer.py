@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from monitor.core.columns import Column, Kind, Role, Roles
-from monitor.profiles.casting import is_text
+from monitor.profiles.casting import is_text, plain
+from monitor.profiles.chunks import simple, whole
 
 FEW_LEVELS = 10
 FEW_CLASSES = 50
@@ -78,15 +79,11 @@ def _named_kind(name: str, role: Role, roles: Roles) -> Kind | None:
 def _head(values: pa.ChunkedArray | None, kind: pa.DataType) -> pa.Array:
     """Some values that are not null, spread over the sample."""
     if values is None or len(values) == 0:
-        return pa.array([], kind) if not pa.types.is_dictionary(kind) else pa.nulls(0)
+        return pa.nulls(0) if pa.types.is_dictionary(kind) else pa.array([], kind)
     if len(values) > MAX_LOOK:
-        values = values.take(pa.array(np.linspace(0, len(values) - 1, MAX_LOOK).astype(np.int64)))
-    array = pa.concat_arrays(values.unify_dictionaries().chunks)
-    if isinstance(array, pa.ExtensionArray):
-        array = array.storage
-    if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
-    return array.drop_null()
+        at = np.linspace(0, len(values) - 1, MAX_LOOK).astype(np.int64)
+        values = simple(values).take(pa.array(at))
+    return plain(whole(values)).drop_null()
 
 
 def _guess(  # noqa: PLR0911 - one line a type

@@ -12,7 +12,7 @@ from monitor.core.window import Window
 from monitor.profiles import sample as sampling
 from monitor.profiles.casting import numbers_of, plain, to_micros, type_name
 from monitor.profiles.cells import CellCounter, Outcomes
-from monitor.profiles.chunks import whole
+from monitor.profiles.chunks import simple_batch, whole
 from monitor.profiles.feeds import EmbeddingFeed, Feed, LevelFeed, feed_of
 from monitor.profiles.hashing import fitting_half
 from monitor.profiles.levels import Levels
@@ -54,6 +54,7 @@ class Profiler:
         self.cells = CellCounter(plan.cells)
         self.sample = sampling.SampleCounter(plan)
         self.errors: dict[str, str] = {}
+        self.seen: pa.Schema | None = None
         self.extra: dict[str, str] = {}
         self.types: dict[str, set[str]] = {}
 
@@ -69,8 +70,10 @@ class Profiler:
 
     def update(self, batch: pa.RecordBatch) -> None:
         """Add rows. Data never raise: what cannot be profiled becomes a note."""
-        if not self.pending or self.pending[-1].schema is not batch.schema:
+        if self.seen is not batch.schema:
             self.see(batch.schema)
+            self.seen = batch.schema
+        batch = simple_batch(batch)
         if self.window is not None and self.plan.timestamp is not None:
             batch = self._inside(batch, self.window, self.plan.timestamp)
         if batch.num_rows == 0:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from monitor.core.columns import Column, Kind, Roles
 from monitor.profiles import text
 from monitor.profiles.casting import numbers_of, plain, to_text, type_name
-from monitor.profiles.chunks import whole
+from monitor.profiles.chunks import simple, whole
 from monitor.profiles.codebook import Codebook, learn_codebook
 from monitor.profiles.embedding import MAX_NEIGHBOURS, Encoder, fit_encoder, vectors_of
 from monitor.profiles.hashing import fitting_half
@@ -179,7 +179,7 @@ def _thinned(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if len(column) <= CODEBOOK_ROWS:
         return column
     at = np.linspace(0, len(column) - 1, CODEBOOK_ROWS).astype(np.int64)
-    return column.take(pa.array(at))
+    return simple(column).take(pa.array(at))
 
 
 def _codebook(numbers: pa.Array, *, times: bool = False) -> Codebook:

@@ -42,7 +42,10 @@ def level_names(values: pa.Array) -> list[str]:
         return [str(value) for value in values.to_pylist()]
     if types.is_boolean(kind):
         return ["true" if value else "false" for value in values.to_pylist()]
-    return [_bounded(name_of(value)) for value in values.to_pylist()]
+    try:
+        return [_bounded(name_of(value)) for value in values.to_pylist()]
+    except (ValueError, OverflowError):  # times that Python does not know
+        return [str(value) for value in values.cast(pa.int64()).to_pylist()]
 
 
 def name_of(value: Any) -> str:
@@ -80,11 +83,9 @@ def encode_levels(array: pa.Array) -> Levels:
             return _of_range(array, low, high, pa.array(range(low, high + 1), pa.int64()))
     if pa.types.is_floating(kind):
         array = pc.if_else(pc.is_nan(array), pa.scalar(None, kind), array)
-    elif pa.types.is_nested(kind) or pa.types.is_decimal(kind):
+    elif pa.types.is_nested(kind) or pa.types.is_decimal(kind) or pa.types.is_interval(kind):
         texts = [None if value is None else str(value) for value in array.to_pylist()]
         array = pa.array(texts, pa.large_string())
-    elif pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
-        array = array.cast(pa.large_string())
     return _of_dictionary(array.dictionary_encode())
 
 

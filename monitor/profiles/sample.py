@@ -32,25 +32,25 @@ def key_hashes(batch: pa.Table, plan: Plan) -> Hashes:
         if batch.column(plan.roles.id).null_count == 0:
             return hashes
         missing = batch.column(plan.roles.id).is_null().to_numpy()
-        return np.where(missing, content_hashes(batch, plan), hashes)
+        return np.where(missing, content_hashes(batch, plan, batch.num_rows), hashes)
     names = [name for name in plan.key if name in batch.column_names and name != plan.roles.id]
-    return hash_rows(batch, names or sorted(batch.column_names))
+    return _hash_rows(batch, names or sorted(batch.column_names), batch.num_rows)
 
 
-def content_hashes(batch: pa.Table, plan: Plan) -> Hashes:
-    """Hash of each row's whole content, images left out."""
+def content_hashes(batch: pa.Table, plan: Plan, rows: int) -> Hashes:
+    """Hash of each row's whole content, images left out, shape (rows,)."""
     images = set(plan.roles.images)
-    return hash_rows(batch, [name for name in plan.wanted if name not in images])
+    return _hash_rows(batch, [name for name in plan.wanted if name not in images], rows)
 
 
-def hash_rows(batch: pa.Table, names: Sequence[str]) -> Hashes:
+def _hash_rows(batch: pa.Table, names: Sequence[str], rows: int) -> Hashes:
     """Hash over several columns; one that the batch lacks counts as null."""
-    total = np.zeros(batch.num_rows, np.uint64)
+    total = np.zeros(rows, np.uint64)
     for name in names:
         if name in batch.column_names:
             total = combine(total, hash_array(whole(batch.column(name))))
         else:
-            total = combine(total, hash_array(pa.nulls(batch.num_rows)))
+            total = combine(total, hash_array(pa.nulls(rows)))
     return total
 
 
@@ -80,21 +80,24 @@ class SampleCounter:
         rows = self._rows(batch, chosen)
         self.tables.append(rows)
         self.hashes = np.concatenate([self.hashes, hashes[chosen]])
-        self.contents = np.concatenate([self.contents, content_hashes(rows, self.plan)])
+        contents = content_hashes(rows, self.plan, len(chosen))
+        self.contents = np.concatenate([self.contents, contents])
         self.weights = np.concatenate([self.weights, np.ones(len(chosen), np.int64)])
         if len(self.hashes) > 1.5 * self.k:
             self._compact()
 
     def _rows(self, batch: pa.Table, chosen: npt.NDArray[np.int64]) -> pa.Table:
-        names = [name for name in self.plan.wanted if name in batch.column_names]
         at = pa.array(chosen)
-        columns = []
-        for name in names:
-            values = whole(batch.column(name)).take(at)
-            if pa.types.is_dictionary(values.type):
-                values = values.dictionary_decode()
-            columns.append(self._bounded(values) if name in self.plan.roles.images else values)
-        return pa.table(columns, names=names)
+        columns = [self._picked(batch, name, at) for name in self.plan.wanted]
+        return pa.table(columns, names=list(self.plan.wanted))
+
+    def _picked(self, batch: pa.Table, name: str, at: pa.Array) -> pa.Array:
+        if name not in batch.column_names:
+            return pa.nulls(len(at))
+        values = whole(batch.column(name)).take(at)
+        if pa.types.is_dictionary(values.type):
+            values = values.dictionary_decode()
+        return self._bounded(values) if name in self.plan.roles.images else values
 
     def _bounded(self, images: pa.Array) -> pa.Array:
         try:

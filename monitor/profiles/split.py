@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from monitor.core.window import Window
 from monitor.profiles.casting import plain, to_micros
+from monitor.profiles.chunks import simple_batch
 from monitor.profiles.kernel import BUFFER_ROWS, Profiler, micros_of
 from monitor.profiles.plan import Plan
 from monitor.profiles.types import Profile
@@ -67,6 +68,7 @@ class _ByTime:
         if at < 0 or not len(self.starts):
             self.outside += batch.num_rows
             return
+        batch = simple_batch(batch)
         micros, _ = to_micros(plain(batch.column(at)))
         times = micros.fill_null(np.iinfo(np.int64).min).to_numpy(zero_copy_only=False)
         part = np.searchsorted(self.starts, times, side="right") - 1
