@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, defer
@@ -131,34 +131,32 @@ class Queue:
     ) -> Marked:
         """Move rows to that state, where the step is allowed (`STEPS`); what became of each."""
         asked = list(dict.fromkeys(row_ids))
-        found: dict[str, QueueItemRow] = {}
-        changed: list[str] = []
+        found: dict[str, _Place] = {}
         with self._database.writing() as session:
-            now = self._database.now(session)
             for start in range(0, len(asked), CHUNK):
-                found |= _lock_rows(session, monitor, asked[start : start + CHUNK])
-            for row_id, row in found.items():
-                if _step(session, row, state, now=now, by=by):
-                    changed.append(row_id)
-            unchanged = [i for i, row in found.items() if row.state == state]
+                part = [digest(row_id) for row_id in asked[start : start + CHUNK]]
+                query = _places(monitor).where(QueueItemRow.row_digest.in_(part))
+                found |= {place.row_id: place for place in _lock(session, query)}
+            able = [place for place in found.values() if state in STEPS[place.state]]
+            _move(session, able, state, now=self._database.now(session), by=by)
+        changed = {place.row_id for place in able}
+        still = {i for i, place in found.items() if place.state == state}
         return Marked(
-            changed=tuple(i for i in asked if i in set(changed)),
-            unchanged=tuple(i for i in unchanged if i not in set(changed)),
-            refused=tuple(i for i, row in found.items() if row.state != state),
+            changed=tuple(i for i in asked if i in changed),
+            unchanged=tuple(i for i in asked if i in still),
+            refused=tuple(i for i in asked if i in found.keys() - changed - still),
             unknown=tuple(i for i in asked if i not in found),
         )
 
     def expire(self, monitor: str, before: datetime, *, by: str = "") -> int:
         """Expire what was proposed or exported from windows that ended by then; how many."""
-        query = sa.select(QueueItemRow).where(
-            QueueItemRow.monitor == monitor,
-            QueueItemRow.state.in_(("proposed", "exported")),
-            QueueItemRow.window_end <= before,
+        query = _places(monitor).where(
+            QueueItemRow.state.in_(("proposed", "exported")), QueueItemRow.window_end <= before
         )
         with self._database.writing() as session:
-            now = self._database.now(session)
-            rows = session.scalars(_bare(query).with_for_update()).all()
-            return sum(_step(session, row, "expired", now=now, by=by) for row in rows)
+            old = _lock(session, query)
+            _move(session, old, "expired", now=self._database.now(session), by=by)
+            return len(old)
 
     def history(self, monitor: str, row_id: str) -> list[QueueEvent]:
         """All changes of state of one row, oldest first."""
@@ -237,36 +235,46 @@ def _insert(
     return len(new)
 
 
-def _bare(query: sa.Select[QueueItemRow]) -> sa.Select[QueueItemRow]:
-    """Without what a change of state need not read."""
-    large = (QueueItemRow.image, QueueItemRow.data)
-    return query.options(*(defer(column, raiseload=True) for column in large))
+class _Place(NamedTuple):
+    """Where a row stands, without its content."""
+
+    id: int
+    row_id: str
+    state: QueueState
 
 
-def _lock_rows(session: Session, monitor: str, row_ids: list[str]) -> dict[str, QueueItemRow]:
-    query = (
-        sa.select(QueueItemRow)
-        .where(
-            QueueItemRow.monitor == monitor,
-            QueueItemRow.row_digest.in_([digest(row_id) for row_id in row_ids]),
+def _places(monitor: str) -> sa.Select[int, str, str]:
+    columns = (QueueItemRow.id, QueueItemRow.row_id, QueueItemRow.state)
+    return sa.select(*columns).where(QueueItemRow.monitor == monitor).order_by(QueueItemRow.id)
+
+
+def _lock(session: Session, places: sa.Select[int, str, str]) -> list[_Place]:
+    rows = session.execute(places.with_for_update())
+    return [_Place(row[0], row[1], row[2]) for row in rows]  # type: ignore[arg-type]  # only this file writes states
+
+
+def _move(
+    session: Session, places: list[_Place], state: QueueState, *, now: datetime, by: str
+) -> None:
+    for start in range(0, len(places), CHUNK):
+        part = [place.id for place in places[start : start + CHUNK]]
+        session.execute(
+            sa.update(QueueItemRow)
+            .where(QueueItemRow.id.in_(part))
+            .values(state=state, changed_at=now)
         )
-        .order_by(QueueItemRow.id)
-        .with_for_update()
-    )
-    return {row.row_id: row for row in session.scalars(_bare(query))}
-
-
-def _step(
-    session: Session, row: QueueItemRow, state: QueueState, *, now: datetime, by: str
-) -> bool:
-    if state not in STEPS[row.state]:  # type: ignore[index]  # only this file writes it
-        return False
-    session.add(
-        QueueEventRow(queue_row_id=row.id, at=now, from_state=row.state, to_state=state, by=by)
-    )
-    row.state = state
-    row.changed_at = now
-    return True
+    events = [
+        {
+            "queue_row_id": place.id,
+            "at": now,
+            "from_state": place.state,
+            "to_state": state,
+            "by": by,
+        }
+        for place in places
+    ]
+    if events:
+        session.execute(sa.insert(QueueEventRow), events)
 
 
 def _stored(row: QueueItemRow, *, image: bool) -> QueueRow:
