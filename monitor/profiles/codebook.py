@@ -30,7 +30,7 @@ ATOM_SHARE = 0.001
 _SPANS = ((25.0, 75.0), (10.0, 90.0), (2.0, 98.0), (0.0, 100.0))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Node:
     """One map: standardise by `center` and `scale`, take the top 16 bits.
 
@@ -43,7 +43,7 @@ class Node:
     ranges: IntArray  #: shape (n_ranges, 3), ascending
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Codebook:
     """Nested maps, the root first. Two profiles merge only when they share a codebook.
 
@@ -58,6 +58,12 @@ class Codebook:
     integers: bool  #: all reference values are whole numbers
     times: bool = False  #: values are microseconds since 1970
     id: str = field(default="")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Codebook) and other.id == self.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
 
     def lower(self, codes: IntArray) -> FloatArray:
         """Least value of each code; for an atom its value."""

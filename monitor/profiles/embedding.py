@@ -25,7 +25,7 @@ LEAST_FIT = 2 * NEIGHBOUR
 _CHUNK = 1024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Encoder:
     """Fitted on one half of the reference; the other half gives the reference's profiles."""
 

@@ -111,6 +111,7 @@ class _Checker(ast.NodeVisitor):
             self.columns.append(name)
 
     def visit_Compare(self, node: ast.Compare) -> None:
+        self.visit(node.left)
         for operator, right in zip(node.ops, node.comparators, strict=True):
             self.visit(operator)
             if not isinstance(operator, ast.In | ast.NotIn):
@@ -120,7 +121,6 @@ class _Checker(ast.NodeVisitor):
             else:
                 for item in right.elts:
                     self.visit(item) if isinstance(item, ast.Constant) else self._refuse(item)
-        self.visit(node.left)
 
     def _refuse(self, node: ast.AST) -> None:
         piece = ast.get_source_segment(self.text.strip(), node) or type(node).__name__

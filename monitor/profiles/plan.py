@@ -31,7 +31,7 @@ class CellPlan:
     digits: bool = False  #: labels and predictions mix true/false with 1/0: all become 1/0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """All that the kernel must know; equal ids mean that profiles merge."""
 
@@ -57,6 +57,12 @@ class Plan:
             bare = packing.payload([getattr(self, f.name) for f in dataclasses.fields(self)])
             digest = hashlib.sha256(b"".join(bare)).hexdigest()[:16]
             object.__setattr__(self, "id", digest)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Plan) and other.id == self.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
 
     @property
     def timestamp(self) -> str | None:
