@@ -23,6 +23,8 @@ SERIES_SHARE = 0.8
 CALM_P = 0.2
 CALM_EFFECT = 0.5
 FALSE_DISCOVERIES = 0.05
+#: A shift in reference sd that nobody would overlook.
+GROSS = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,7 +113,10 @@ def enough_rows(
     """
     table = reference.contrasts
     least = threshold[0] if len(threshold) else table.weight
-    needed = fewest_rows(least, table.design_effect)
+    # Rows in clusters count for less, but a gross shift shows all the same: a window is judged
+    # when it could show half a sd by its rows alone and GROSS with their design effect.
+    alone = fewest_rows(least, np.ones(len(least)))
+    needed = np.maximum(alone, fewest_rows(least, table.design_effect, GROSS))
     rows = np.minimum(merged.rows, totals(reference)[1])
     return (rows >= needed) | (table.kind == SCALAR), needed
 
