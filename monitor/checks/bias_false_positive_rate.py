@@ -13,12 +13,11 @@ class BiasFalsePositiveRate:
     """Of the rows not labelled positive, the share predicted positive, by group.
 
     Needs segments, and labels and predictions of two classes. **Raises findings** for each group
-    and each
-    intersection of two segments: `false_positive_rate` with its interval, and against others
-    `false_positive_rate_difference` and `false_positive_rate_ratio` (these intervals hold for all
-    groups of a segmentation together); then the spread between the groups. A gap is `drifted`
-    only when it *changed* against the reference: whether there should be one is no statistical
-    question.
+    and each intersection of two segments: `false_positive_rate` with its interval, and beside all
+    other rows `false_positive_rate_difference` (for single segments `false_positive_rate_ratio`
+    too; these intervals hold for all groups of a segmentation together); then the spread between
+    the groups. A gap is `drifted` only when it *changed* against the reference: whether there
+    should be one is no statistical question.
     """
 
     name = "bias.false_positive_rate"

@@ -12,12 +12,12 @@ from monitor.core.finding import Finding
 class BiasSelectionRate:
     """Share of rows predicted positive, by group.
 
-    Needs segments, and predictions of two classes. **Raises findings** for each group and each
-    intersection of two segments: `selection_rate` with its interval, and against all other rows
-    `selection_rate_difference` and `selection_rate_ratio` (these intervals hold for all
-    groups of a segmentation together); then the spread between the groups. A gap is `drifted`
-    only when it *changed* against the reference: whether there should be one is no statistical
-    question.
+    Needs segments, and predictions of two classes. **Raises findings** for each group and
+    each intersection of two segments: `selection_rate` with its interval, and beside all other
+    rows `selection_rate_difference` (for single segments `selection_rate_ratio` too; these
+    intervals hold for all groups of a segmentation together); then the spread between the groups.
+    A gap is `drifted` only when it *changed* against the reference: whether there should be one is
+    no statistical question.
     """
 
     name = "bias.selection_rate"

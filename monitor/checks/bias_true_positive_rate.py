@@ -13,12 +13,11 @@ class BiasTruePositiveRate:
     """Of the rows labelled positive, the share predicted positive, by group.
 
     Needs segments, and labels and predictions of two classes. **Raises findings** for each group
-    and each
-    intersection of two segments: `true_positive_rate` with its interval, and against others
-    `true_positive_rate_difference` and `true_positive_rate_ratio` (these intervals hold for all
-    groups of a segmentation together); then the spread between the groups. A gap is `drifted`
-    only when it *changed* against the reference: whether there should be one is no statistical
-    question.
+    and each intersection of two segments: `true_positive_rate` with its interval, and beside all
+    other rows `true_positive_rate_difference` (for single segments `true_positive_rate_ratio`
+    too; these intervals hold for all groups of a segmentation together); then the spread between
+    the groups. A gap is `drifted` only when it *changed* against the reference: whether there
+    should be one is no statistical question.
     """
 
     name = "bias.true_positive_rate"

@@ -54,6 +54,10 @@ class Context:
         """The column of that name, physical or derived."""
         return next((column for column in self.columns if column.name == name), None)
 
+    def scalar_verdict(self, name: str) -> Verdict | None:
+        """The verdict on a number beside the columns; a column of that name has its own."""
+        return None if name in self.series else self.verdicts.get(name)
+
     def physical(self) -> Iterator[Column]:
         """Columns that are in the data, not made from one."""
         return (column for column in self.columns if column.parent is None)

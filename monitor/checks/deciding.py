@@ -84,9 +84,9 @@ def describe(context: Context, name: str, contrast: Contrast) -> str:
     """What a contrast says, without its verdict."""
     profiles = context.numeric(name)
     if contrast.kind == "location":
-        return _location(contrast.effect, profiles)
+        return _location(contrast, profiles)
     if contrast.kind == "scale":
-        return _scale(contrast.effect, profiles)
+        return _scale(contrast, profiles)
     if contrast.kind == "skewness":
         side = "high" if contrast.effect > 0 else "low"
         return f"The shape leans more to {side} values (skewness {contrast.effect:+.2g})"
@@ -116,23 +116,32 @@ def _new_levels(context: Context, name: str) -> str:
     return f"; new: {listed(found)}" if found else ""
 
 
-def _location(effect: float, profiles: tuple[NumericProfile, NumericProfile] | None) -> str:
+def _location(contrast: Contrast, profiles: tuple[NumericProfile, NumericProfile] | None) -> str:
+    effect = contrast.effect
     way = "up" if effect > 0 else "down"
     size = f"{abs(effect):.2g} sd"
     if profiles is None:
         return f"Values moved {way} by {size}"
     old, new = profiles[0].mean, profiles[1].mean
     if math.isfinite(old) and math.isfinite(new) and (new - old) * effect >= 0:
-        return f"Mean moved {way} by {size} ({number(old)} → {number(new)})"
+        return f"Mean moved {way} by {size} ({_change(old, new, contrast)})"
     return f"Most values moved {way} by {size} (the mean, {number(old)} → {number(new)}, did not)"
 
 
-def _scale(effect: float, profiles: tuple[NumericProfile, NumericProfile] | None) -> str:
+def _scale(contrast: Contrast, profiles: tuple[NumericProfile, NumericProfile] | None) -> str:
+    effect = contrast.effect
     verb = "grew" if effect > 0 else "shrank"
     size = percent(abs(effect))
     if profiles is None:
         return f"Spread {verb} by {size}"
     old, new = (standard_deviation(profile) for profile in profiles)
     if (new - old) * effect >= 0:
-        return f"Spread {verb} by {size} (standard deviation {number(old)} → {number(new)})"
+        change = _change(old, new, contrast)
+        return f"Spread {verb} by {size} (standard deviation {change})"
     return f"Spread of most values {verb} by {size}"
+
+
+def _change(old: float, new: float, contrast: Contrast) -> str:
+    """From the reference to this window, said so where the effect is that of several."""
+    alone = " in this window alone" if contrast.scale > 1 else ""
+    return f"{number(old)} → {number(new)}{alone}"

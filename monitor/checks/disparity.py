@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pydantic
@@ -39,7 +40,7 @@ class GroupOptions(pydantic.BaseModel, frozen=True, extra="forbid"):
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Groups:
     """(hits, rows) of a rate in each group of one segmentation."""
 
@@ -56,7 +57,7 @@ class Groups:
             counts = dict(zip(table.levels, pairs, strict=True))
         return cls(counts, context.scalars.design_effect)
 
-    @property
+    @cached_property
     def total(self) -> tuple[int, int]:
         """(hits, rows) of all groups."""
         sides = zip(*self.counts.values(), strict=True) if self.counts else ((), ())
@@ -69,6 +70,12 @@ class Groups:
         inside = wilson(hits, rows, confidence=confidence, design_effect=self.delta)
         rest = self.total[0] - hits, self.total[1] - rows
         return inside, wilson(*rest, confidence=confidence, design_effect=self.delta)
+
+    @cached_property
+    def shrunken(self) -> dict[str, float]:
+        """The rate of each group, drawn to the others; for display."""
+        pairs = np.array(list(self.counts.values()), dtype=np.float64)
+        return dict(zip(self.counts, shrink(pairs[:, 0], pairs[:, 1]).tolist(), strict=True))
 
     def largest(self, most: int) -> list[str]:
         """Levels with rows, the largest first."""
@@ -111,9 +118,10 @@ class Disparity:
                         now=now.pair(level),
                         wide=now.pair(level, confidence),
                         was=before.pair(level),
+                        intersection=name not in context.roles.segments,
                     )
                 else:
-                    yield self._too_few(context, name, level, now)
+                    yield self._too_few(context, segment_name(name, level), level, now)
             if len(spoken) >= 2:
                 yield self._spread(context, name, spoken, now)
 
@@ -125,6 +133,7 @@ class Disparity:
         now: tuple[Estimate, Estimate],
         wide: tuple[Estimate, Estimate],
         was: tuple[Estimate, Estimate],
+        intersection: bool,
     ) -> Iterator[Finding]:
         inside = now[0]
         known = f"; in the reference {percent(was[0].value)}" if was[0].known else ""
@@ -133,6 +142,8 @@ class Disparity:
             message=f"{_between(inside)} {self._words(context)} where {segment}{known}.",
         )  # fmt: skip
         yield self._gap(context, segment, difference(*wide), now, was)
+        if intersection:  # there are many; their gaps say enough
+            return
         factor = ratio(*wide)
         low, high = (number(end) for end in factor.interval)
         yield self._finding(
@@ -151,7 +162,7 @@ class Disparity:
     ) -> Finding:
         """The gap to the complement; it carries the verdict on its change since the reference."""
         change = difference(difference(*now), difference(*was))
-        verdict = context.verdicts.get(group_key(segment, self.metric))
+        verdict = context.scalar_verdict(group_key(segment, self.metric))
         side = side_of(verdict, missing=False) if verdict is not None else None
         contrast = side.contrast if side is not None else None
         drifted = side is not None and side.drifted
@@ -192,16 +203,13 @@ class Disparity:
             "with the number of groups, this does not.",
         )
 
-    def _too_few(self, context: Context, segmentation: str, level: str, now: Groups) -> Finding:
-        segment, rows = segment_name(segmentation, level), now.smaller_side(level)
+    def _too_few(self, context: Context, segment: str, level: str, now: Groups) -> Finding:
+        rows = now.smaller_side(level)
         hits, total = now.total
         share = wilson(hits, total).value
         needed = required_rows(
             _VISIBLE_GAP, variance=max(share * (1 - share), 0.01), design_effect=now.delta
         )
-        names = list(now.counts)
-        pairs = np.array(list(now.counts.values()), dtype=np.float64)
-        drawn = float(shrink(pairs[:, 0], pairs[:, 1])[names.index(level)])
         return Finding(
             check=self.check,
             column=context.roles.prediction,
@@ -211,7 +219,7 @@ class Disparity:
             n_current=now.counts[level][1],
             message=f"Too few rows to say where {segment}: {rows:,} rows, "
             f"{max(needed, self.options.min_rows):,} needed to see a gap of 10 points; drawn "
-            f"to the other groups the rate is about {percent(drawn)}.",
+            f"to the other groups the rate is about {percent(now.shrunken[level])}.",
         )
 
     def _finding(

@@ -24,6 +24,7 @@ PRESENT = "any value"
 _NEAR_UNIQUE = 0.5  #: share of rows in levels too rare to keep
 _EMBEDDING_WEIGHT = 2.0  #: what all columns made from one embedding count together
 _TEXT_WEIGHT = 1.0
+_SCORES_WEIGHT = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,13 @@ def _fold_of(column: Column, pooled: Profile, codebooks: Mapping[str, Codebook])
 
 
 def _shared_weight(column: Column, columns: Sequence[Column]) -> float:
-    """Columns made from one parent share a weight, so that an embedding is not a dozen columns."""
+    """Columns made from one parent share a weight, so that an embedding is not a dozen columns.
+
+    So do the scores of a model: one for each class, and they add up to 1.
+    """
+    if column.role == "score":
+        scores = sum(other.role == "score" for other in columns)
+        return min(1.0, _SCORES_WEIGHT / scores)
     if column.parent is None:
         return 1.0
     family = [other for other in columns if other.parent == column.parent]

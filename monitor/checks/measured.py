@@ -103,7 +103,7 @@ def metric_finding(
     note: str = "",
 ) -> Finding:
     """One metric; of all rows it carries the verdict on its change since the reference."""
-    verdict = context.verdicts.get(performance_key(statistic)) if segment is None else None
+    verdict = context.scalar_verdict(performance_key(statistic)) if segment is None else None
     side = side_of(verdict, missing=False) if verdict is not None else None
     contrast = side.contrast if side is not None else None
     drifted = side is not None and side.drifted

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pydantic
 
 from monitor.checks.context import Context
+from monitor.checks.scalars import VOLUME
 from monitor.checks.sides import how_sure, merged, side_of
 from monitor.core.finding import Finding
 
@@ -33,7 +34,7 @@ class QualityVolume:
         """The number of rows beside what a window of the reference has."""
         rows = context.current.rows
         usual = context.reference.rows / max(1, context.reference_windows)
-        verdict = context.verdicts.get("volume")
+        verdict = context.scalar_verdict(VOLUME)
         side = side_of(verdict, missing=False) if verdict is not None else None
         empty = rows == 0
         drifted = empty or (side is not None and side.drifted)

@@ -8,11 +8,21 @@ from typing import Any
 import pydantic
 
 from monitor.checks.context import Check, Context
+from monitor.checks.scalars import VOLUME
 from monitor.core import plugins
 from monitor.core.errors import ConfigError
 from monitor.core.finding import Finding
 
 Options = Mapping[str, Mapping[str, Any]]
+
+#: Keys of checks that look at the data set as a whole.
+_WHOLE = {
+    "quality.volume": VOLUME,
+    "quality.schema": "schema",
+    "quality.duplicates": "duplicates",
+    "quality.freshness": "freshness",
+    "drift.dataset": "dataset",
+}
 
 
 def check_names() -> list[str]:
@@ -60,7 +70,7 @@ def run_checks(
 def key_of(finding: Finding) -> str:
     """What an alarm about this finding is called: it groups findings to one event.
 
-    "schema", "volume", "freshness", "dataset", "duplicates", "rule:<name>", "check:<name>",
+    "schema", "volume:rows", "freshness", "dataset", "duplicates", "rule:<name>", "check:<name>",
     "bias:sex=Female:selection_rate", "performance:accuracy", or "column:<name>".
 
     Examples
@@ -69,7 +79,9 @@ def key_of(finding: Finding) -> str:
     ...                message=""))
     'column:temp'
     """
-    family, _, topic = finding.check.partition(".")
+    family = finding.check.split(".")[0]
+    if finding.statistic == "check_failed":
+        return f"check:{finding.check}"
     if finding.check == "quality.rules":
         return f"rule:{finding.statistic}"
     if family == "bias" and finding.segment is not None:
@@ -77,11 +89,8 @@ def key_of(finding: Finding) -> str:
     if family == "performance":
         where = f":{finding.segment}" if finding.segment else ""
         return f"performance:{finding.statistic}{where}"
-    if finding.statistic == "check_failed":
-        return f"check:{finding.check}"
-    if finding.column is None or topic in {"schema", "duplicates", "freshness"}:
-        return topic or family
-    return f"column:{finding.column}"
+    whole = f"column:{finding.column}" if finding.column is not None else finding.check
+    return _WHOLE.get(finding.check, whole)
 
 
 def _stem(statistic: str) -> str:

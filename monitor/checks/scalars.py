@@ -1,7 +1,8 @@
 """Numbers that are judged window by window beside the columns: volume, gaps, performance.
 
-Their names are the keys of their alarms: "volume", "performance:accuracy",
-"bias:sex=Female:selection_rate".
+Their names are the keys of their alarms: "volume:rows", "performance:accuracy",
+"bias:sex=Female:selection_rate". They must differ from all names of columns ("volume" is one,
+where shares are traded); where a column is called so all the same, the column is judged.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from monitor.stats.rates import rate_variance
 from monitor.stats.scores import auc_parts
 
 ScalarValues = dict[str, tuple[float, float]]
+
+VOLUME = "volume:rows"  #: logarithm of the number of rows
 
 _MIN_ROWS = 20  #: fewer rows give no value for a window
 _MIN_GROUP_SHARE, _MAX_GROUPS = 0.01, 20
@@ -66,8 +69,8 @@ class ScalarPlan:
     def values(self, profile: Profile) -> ScalarValues:
         """(value, sampling variance) of each number that this window has enough rows for."""
         found: ScalarValues = {}
-        if any(spec.name == "volume" for spec in self.specs) and profile.rows > 0:
-            found["volume"] = (math.log(profile.rows), 1 / profile.rows)
+        if profile.rows > 0:
+            found[VOLUME] = (math.log(profile.rows), 1 / profile.rows)
         for group in self.groups:
             gap = self._gap(profile.cells.get(group.segmentation), group)
             if gap is not None:
@@ -78,7 +81,8 @@ class ScalarPlan:
                 value = self._performance(whole, metric)
                 if value is not None:
                     found[performance_key(metric)] = value
-        return found
+        judged = {spec.name for spec in self.specs}
+        return {name: value for name, value in found.items() if name in judged}
 
     def _gap(self, table: CellTable | None, group: GroupRate) -> tuple[float, float] | None:
         if table is None or group.level not in table.levels:
@@ -157,8 +161,9 @@ def plan_scalars(
     performance = _performance_metrics(whole, chosen) if whole is not None else ()
     moments = error_moments(whole, 0) if whole is not None else None
     scale = math.sqrt(moments.squared / moments.rows) if moments and moments.rows else 1.0
+    specs = (*_volume(timed=timed), *_group_specs(groups), *_performance_specs(performance))
     return ScalarPlan(
-        specs=(*_volume(timed=timed), *_group_specs(groups), *_performance_specs(performance)),
+        specs=tuple(spec for spec in specs if spec.name not in pooled.columns),
         positive=chosen,
         groups=groups,
         performance=performance,
@@ -178,7 +183,7 @@ def performance_key(metric: str) -> str:
 
 
 def _volume(*, timed: bool) -> tuple[Scalar, ...]:
-    return (Scalar("volume", gate=_VOLUME_GATE),) if timed else ()
+    return (Scalar(VOLUME, gate=_VOLUME_GATE),) if timed else ()
 
 
 def _groups(pooled: Profile, roles: Roles, positive: str | None) -> Iterator[GroupRate]:

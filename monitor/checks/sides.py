@@ -75,15 +75,20 @@ def merged(contrast: Contrast) -> str:
 
 def how_sure(verdict: Verdict, side: Side) -> str:
     """How often chance alone would show as much, as the end of a sentence."""
-    years = verdict.once_in_years
-    if not side.drifted:
-        if side.contrast.over_gate:
-            return " (not more than chance and habit explain)"
-        return " (too small to matter)" if side.contrast.p_value < 0.001 else ""
-    if not side.fired:
+    if side.fired:
+        return _by_chance(verdict.once_in_years, side.contrast.p_value)
+    if side.drifted:
         return " (likely, but not sure enough for an alarm)"
+    if side.contrast.over_gate:
+        return " (not more than chance and habit explain)"
+    return " (too small to matter)" if side.contrast.p_value < 0.001 else ""
+
+
+def _by_chance(years: float, p_value: float) -> str:
     if math.isnan(years):
-        return f" (p = {side.contrast.p_value:.1g})"
+        return f" (p = {p_value:.1g})"
     if years >= 1000:
         return " (chance would show this less than once in 1,000 years)"
-    return f" (chance would show this about once in {max(1, round(years)):,} years)"
+    if years < 1.5:
+        return " (chance would show this about once a year)"
+    return f" (chance would show this about once in {round(years):,} years)"

@@ -245,3 +245,19 @@ def test_a_column_absent_from_the_window_is_left_to_the_schema(clean):
     assert "'temp'" in drifted[0].message
     assert "temp" in clean.verdicts
     assert "temp" not in context.verdicts
+
+
+def test_a_column_called_like_a_scalar_is_the_one_that_is_judged():
+    names = ["volume", "volume:rows", "performance:accuracy"]
+
+    def table(seed):
+        base = flights(2000, seed)
+        for name in names:
+            base = with_column(base, name, np.random.default_rng(seed).normal(size=2000))
+        return base
+
+    context = scene(table(1), table(2), ROLES, timed=True)
+
+    assert {context.series[name].name for name in names} == set(names)
+    assert not {spec.name for spec in context.scalars.specs} & set(names)
+    assert not any(one.statistic == "check_failed" for one in run_checks(context))

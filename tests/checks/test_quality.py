@@ -282,7 +282,7 @@ def test_volume_is_judged_in_windows_of_time_only():
     assert not told.drifted
     assert judged.drifted
     assert judged.effect < -0.2
-    assert key_of(judged) == "volume"
+    assert key_of(judged) == "volume:rows"
 
 
 def test_a_window_without_rows_is_one_finding_not_one_for_each_column():
