@@ -8,6 +8,7 @@ import numpy as np
 import pydantic
 
 from monitor.checks.context import Context
+from monitor.checks.sides import unusual
 from monitor.checks.wording import number, percent, quoted
 from monitor.core.columns import Column
 from monitor.core.finding import Finding
@@ -21,7 +22,8 @@ class QualityConstant:
     **Raises a finding** when a column that varied has one value in all rows, and when a column
     that was constant has another value in more than `min_share` of the rows. Either is `drifted`:
     the first when so many equal rows would come less than once in a million windows by chance
-    (design effect included), the second when the lower end of the share's interval is above
+    (design effect included) and windows of the reference are not so (a weekday is constant in
+    each day), the second when the lower end of the share's interval is above
     `min_share`. Columns constant on both sides are not mentioned.
 
     **Config**
@@ -53,17 +55,18 @@ class QualityConstant:
                 continue
             before, now = single_value(old), single_value(new)
             if before is None and now is not None:
-                yield from self._became(column, old, new, now)
+                habit = not unusual(context.verdicts.get(column.name), missing=False)
+                yield from self._became(column, old, new, now, habit=habit)
             elif before is not None and now != before:
                 yield from self._ceased(column, old, new, before)
 
     def _became(
-        self, column: Column, old: ColumnProfile, new: ColumnProfile, value: str
+        self, column: Column, old: ColumnProfile, new: ColumnProfile, value: str, *, habit: bool
     ) -> Iterator[Finding]:
         most = most_frequent_share(old)
         rows = new.present / max(1.0, old.blocks.design_effect())
         p_value = float(most**rows)
-        certain = p_value < 1e-6
+        certain = p_value < 1e-6 and not habit
         if new.present < 2:
             return
         yield Finding(

@@ -8,7 +8,7 @@ import pydantic
 
 from monitor.checks.context import Context
 from monitor.checks.examples import missing_rows
-from monitor.checks.sides import Side, how_sure, merged, side_of
+from monitor.checks.sides import Side, how_sure, merged, side_of, unusual
 from monitor.checks.wording import percent, points, rows_needed
 from monitor.core.columns import Column
 from monitor.core.finding import Finding, Severity
@@ -22,7 +22,8 @@ class QualityMissing:
 
     **Raises a finding** for each column that has missing values in the reference or the window.
     It is `drifted` when the evidence on the missing share passes error control and the gate, or
-    when a column that had values has not one left (with at least `min_rows` rows). The label is
+    when a column that had values has not one left (with at least `min_rows` rows, and windows of
+    the reference are not so). The label is
     an exception: labels come late, so their share is only shown.
 
     **Config**
@@ -60,6 +61,8 @@ class QualityMissing:
         share = wilson(new.missing, new.rows, design_effect=delta)
         before = old.missing / old.rows if old.rows else 0.0
         vanished = self._vanished(column, old, new)
+        if before >= 0.5 / context.reference_windows:  # whole windows may have been empty before
+            vanished = vanished and unusual(verdict, missing=True)
         severity: Severity = side.severity if side is not None else "info"
         return Finding(
             check=self.name,

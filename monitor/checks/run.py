@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pydantic
 
 from monitor.checks.context import Check, Context
 from monitor.checks.scalars import VOLUME
+from monitor.checks.wording import one_line
 from monitor.core import plugins
 from monitor.core.errors import ConfigError
 from monitor.core.finding import Finding
@@ -114,10 +116,17 @@ def _options(name: str, kind: Any, values: Mapping[str, Any]) -> Any:
         raise ConfigError(msg) from error
 
 
+def _on_one_line(finding: Finding) -> Finding:
+    """Names and values come from the data: no message may hold control characters."""
+    if finding.message.isprintable():
+        return finding
+    return replace(finding, message=one_line(finding.message))
+
+
 def _guarded(check: Check, context: Context) -> list[Finding]:
     found: list[Finding] = []
     try:
-        found.extend(check.findings(context))
+        found.extend(_on_one_line(finding) for finding in check.findings(context))
     except Exception as error:  # noqa: BLE001 - one broken check must not cost the others
         message = f"Check {check.name} failed and was left out: {type(error).__name__}: {error}"
         found.append(
@@ -126,7 +135,7 @@ def _guarded(check: Check, context: Context) -> list[Finding]:
                 statistic="check_failed",
                 value=1.0,
                 severity="warning",
-                message=message[:500],
+                message=one_line(message[:500]),
             )
         )
     return found

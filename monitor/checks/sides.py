@@ -9,6 +9,8 @@ from monitor.core.finding import Severity
 from monitor.evidence.types import Contrast, Verdict
 from monitor.stats.rates import difference, wilson, z_value
 
+_UNUSUAL = 1e-3  #: p of a fact that needs no error control, but must not be a habit either
+
 #: From these effects on a change is critical; in the units of the gate.
 _CRITICAL = {
     "location": 0.5, "scale": 0.5, "skewness": 0.5, "bin": 0.1, "level": 0.1, "missing": 0.1,
@@ -66,6 +68,14 @@ def _interval(contrast: Contrast, verdict: Verdict) -> tuple[float, float] | Non
         )
         return difference(now, before).interval
     return None
+
+
+def unusual(verdict: Verdict | None, *, missing: bool) -> bool:
+    """Whether windows of the reference hardly ever look so; True where nothing is known of them."""
+    if verdict is None or not verdict.enough:
+        return True
+    own = [one for one in verdict.contrasts if (one.kind == "missing") is missing]
+    return any(one.p_value <= _UNUSUAL for one in own)
 
 
 def merged(contrast: Contrast) -> str:

@@ -49,13 +49,22 @@ def points(difference: float) -> str:
     return f"{100 * difference:+.2g} points"
 
 
+def one_line(text: str) -> str:
+    r"""The text without line breaks, control and direction marks.
+
+    >>> one_line("a\nb")
+    'a�b'
+    """
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 def quoted(value: str) -> str:
     """A value from the data, in quotes, shortened, on one line.
 
     >>> quoted("JFK"), quoted("a" * 70)[-4:]
     ("'JFK'", "aa…'")
     """
-    line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in value)
+    line = one_line(value)
     return f"'{line if len(line) <= _LONGEST else line[: _LONGEST - 1] + '…'}'"
 
 

@@ -324,3 +324,39 @@ def test_hostile_names_and_values_survive():
     assert any(one.drifted and one.column == name for one in found)
     assert not any("\n" in one.message or "\x1b" in one.message for one in found)
     assert not any(one.statistic == "check_failed" for one in found)
+
+
+def test_what_is_constant_in_every_window_is_no_news():
+    def day(number, rows=2000):
+        rng = np.random.default_rng(number)
+        return pa.table({"weekday": [f"d{number % 7}"] * rows, "x": rng.normal(size=rows)})
+
+    days = pa.concat_tables([day(number) for number in range(28)])
+    context = scene(days, day(30), windows=28, timed=True)
+    found = only(context, "quality.constant", column="weekday")
+
+    assert found.p_value < 1e-6
+    assert not found.drifted
+    assert drifted(context) == set()
+
+
+def test_a_sensor_that_is_off_every_other_window_is_no_news():
+    def week(number, rows=400):
+        rng = np.random.default_rng(number)
+        values = pa.array(rng.normal(size=rows), mask=np.full(rows, number % 2 == 1))
+        return pa.table({"sensor": values, "x": rng.normal(size=rows)})
+
+    weeks = pa.concat_tables([week(number) for number in range(20)])
+    context = scene(weeks, week(21), windows=20, timed=True)
+
+    assert not only(context, "quality.missing", column="sensor").drifted
+
+
+def test_no_value_of_the_data_breaks_a_line_of_a_message():
+    def hostile(table):
+        ports = [f"{port}\n\u202eX\x1b[2J" for port in table["port"].to_pylist()]
+        return with_column(table, "port", ports)
+
+    context = scene(hostile(REFERENCE), hostile(CLEAN.slice(0, 300)), ROLES)
+
+    assert all(one.message.isprintable() for one in run_checks(context))
