@@ -1,7 +1,8 @@
 """Pictures of reports for the README: `python scripts/screenshots.py flights=FILE fashion=FILE`.
 
 Each HTML report is opened in Chromium and its upper part kept as docs/images/report-NAME.png, in at
-most 256 colours and 300 kB. `DRIFTLOOP_CHROMIUM` names another browser than /usr/bin/chromium.
+most 256 colours and 300 kB. FILE#SECTION begins at the section with that id. `DRIFTLOOP_CHROMIUM`
+names another browser than /usr/bin/chromium.
 """
 
 from __future__ import annotations
@@ -33,17 +34,19 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         for report in options.reports:
             name, _, file = report.partition("=")
-            picture = small(taken(browser, Path(file), options.width, options.height))
+            file, _, section = file.partition("#")
+            address = f"{Path(file).resolve(strict=True).as_uri()}#{section}"
+            picture = small(taken(browser, address, options.width, options.height))
             target = IMAGES / f"report-{name}.png"
             target.write_bytes(picture)
             print(f"{len(picture):>9,}  {target}")
         browser.close()
 
 
-def taken(browser: Browser, report: Path, width: int, height: int) -> bytes:
-    """The upper part of the page as a full-colour PNG."""
+def taken(browser: Browser, address: str, width: int, height: int) -> bytes:
+    """One window full of the page as a full-colour PNG."""
     page = browser.new_page(viewport={"width": width, "height": height}, color_scheme="light")
-    page.goto(report.resolve(strict=True).as_uri())
+    page.goto(address)
     page.wait_for_load_state("networkidle")
     picture = page.screenshot()
     page.close()

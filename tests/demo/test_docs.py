@@ -12,7 +12,7 @@ from monitor.config import load
 
 ROOT = Path(monitor.__file__).parent.parent
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
-LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)#\s]+)")
+LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -21,6 +21,11 @@ def test_links_lead_to_files(page: Path):
     broken = [link for link in links if not (page.parent / link).exists()]
 
     assert not broken
+
+
+@pytest.mark.parametrize("picture", ["flights", "fashion", "queue"])
+def test_pictures_stay_small(picture: str):
+    assert (ROOT / "docs" / "images" / f"report-{picture}.png").stat().st_size <= 300_000
 
 
 def test_every_decision_is_in_the_list():
