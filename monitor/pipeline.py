@@ -25,7 +25,6 @@ from monitor.evidence.types import Budget
 from monitor.profiles.types import Profile
 from monitor.steps import alarms as events
 from monitor.steps import baseline as learning
-from monitor.steps import labels as later
 from monitor.steps import mail, observations, page, queue
 from monitor.steps.baseline import Baseline
 from monitor.steps.deliver import Delivered, channels_of, deliver
@@ -34,7 +33,7 @@ from monitor.steps.engine import engine_of
 from monitor.steps.judge import judge_window
 from monitor.steps.memory import Memory
 from monitor.steps.references import References
-from monitor.steps.setup import Setup, of_monitor, source_of
+from monitor.steps.setup import Setup, labels_of, of_monitor, source_of
 from monitor.store.records import Lease, NewQueueRow, RunEffects, StoredRun
 from monitor.store.store import Store
 from reports.view import ReportView
@@ -150,8 +149,10 @@ class Pipeline:
                 return newest
         return cadence.previous(cadence.window(now))
 
-    def redraw(self, monitor: MonitorConfig, window: Window | None = None) -> ReportView:
-        """The view of a stored run, made again from the store alone.
+    def redraw(
+        self, monitor: MonitorConfig, window: Window | None = None
+    ) -> tuple[ReportView, Window]:
+        """The view of a stored run and its window, made again from the store alone.
 
         Raises
         ------
@@ -171,9 +172,8 @@ class Pipeline:
         memory = self._memory(monitor, baseline, stored.window)
         run = _again(stored, baseline, setup, memory, self.budget(setup))
         rows = [r for r in self.store.queue.every(monitor.name) if r.window == stored.window]
-        return self._view(
-            monitor, run, memory, rows, started=stored.started_at, finished=stored.finished_at
-        )
+        times = {"started": stored.started_at, "finished": stored.finished_at}
+        return self._view(monitor, run, memory, rows, **times), stored.window
 
     def report_path(self, monitor: MonitorConfig, window: Window) -> Path:
         """Where the report of a window lies."""
@@ -190,19 +190,6 @@ class Pipeline:
         """Where the monitor's rows come from."""
         return source_of(monitor.source.kind, monitor.source.options, self.config.base)
 
-    def labels(self, monitor: MonitorConfig) -> later.Labels | None:
-        """Labels that come from elsewhere; None when the monitor has none."""
-        if monitor.labels is None:
-            return None
-        place, columns = monitor.labels, monitor.columns
-        return later.load(
-            source_of(place.kind, place.options, self.config.base),
-            id_column=columns.id,
-            label=columns.label,
-            id_there=place.id,
-            label_there=place.label,
-        )
-
     def _memory(self, monitor: MonitorConfig, baseline: Baseline, window: Window) -> Memory:
         return Memory(self.store, monitor.name, baseline.version or 0, window)
 
@@ -211,7 +198,7 @@ class Pipeline:
         started = self.clock()
         setup = of_monitor(monitor)
         engine = engine_of(monitor.engine, monitor.engine_options)
-        labels = self.labels(monitor)
+        labels = labels_of(self.config, monitor)
         baseline = self.references.obtain(monitor, setup, engine, labels)
         memory = self._memory(monitor, baseline, window)
         self.say(f"{monitor.name}: reading {window}")

@@ -36,7 +36,7 @@ VOLUME = "volume:rows"  #: logarithm of the number of rows
 
 _MIN_ROWS = 20  #: fewer rows give no value for a window
 _MIN_GROUP_SHARE, _MAX_GROUPS = 0.01, 20
-_VOLUME_GATE, _RATE_GATE, _ERROR_GATE = 0.2, 0.02, 0.05
+_VOLUME_GATE, _RATE_GATE, _ERROR_GATE = 0.2, 0.05, 0.05
 _PERFORMANCE_GATE = 0.01
 _BRANCH_WEIGHT = 1.0  #: all scalars of one branch share what one column has
 

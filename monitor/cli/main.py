@@ -74,6 +74,9 @@ def cli(ctx: click.Context, config_path: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code (0 fine, 1 error, 2 usage, 3 alarm)."""
+    # The kernel brings a thread for each core; BLAS threads beside them only get in their way.
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
     try:
         result = cli.main(args=arguments, prog_name="driftloop", standalone_mode=False)
     except click.ClickException as error:

@@ -78,7 +78,7 @@ class Finding:
 class Alarm:
     """One event that a person is told about."""
 
-    key: str  #: stable over windows: "column:temp", "schema", "volume", "bias:sex=Female"
+    key: str  #: stable over windows: "column:temp", "schema", "volume:rows", "bias:sex=Female"
     state: AlarmState
     title: str
     findings: tuple[int, ...] = field(default=())  #: indexes into the run's findings

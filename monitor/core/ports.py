@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
-import pydantic
 
 from monitor.core.window import Window
 
@@ -37,10 +36,8 @@ class Source(Protocol):
     """Where rows come from. One file in `sources/`, named as the config names it.
 
     `plugin = TheClass`; built as `TheClass(options, base)` with `options` an instance of its
-    `Options` and `base` the folder that relative paths start from.
+    `Options` (a pydantic model) and `base` the folder that relative paths start from.
     """
-
-    Options: type[pydantic.BaseModel]
 
     def describe(self) -> str:
         """What a person calls it, for messages: "files data/*.parquet"."""
@@ -75,9 +72,7 @@ class Source(Protocol):
 
 
 class AlertChannel(Protocol):
-    """Where alerts go. One file in `alerts/`, named as the config names it."""
-
-    Options: type[pydantic.BaseModel]
+    """Where alerts go. One file in `alerts/`, named as the config names it, built as a source."""
 
     def send(self, message: Message) -> None:
         """Deliver once, or raise `DeliveryError`; retrying is the caller's work."""

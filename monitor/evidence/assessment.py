@@ -25,6 +25,8 @@ CALM_EFFECT = 0.5
 FALSE_DISCOVERIES = 0.05
 #: A shift in reference sd that nobody would overlook.
 GROSS = 2.0
+#: One-sided 95 % of the normal distribution.
+SURELY = 1.645
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,11 +124,17 @@ def enough_rows(
 
 
 def measured(reference: Reference, merged: Merged) -> tuple[FloatArray, FloatArray, BoolArray]:
-    """Effects, the judged shares that were expected, and whether the gate is passed."""
+    """Effects, the judged shares that were expected, and whether the gate is passed.
+
+    It is passed when the effect is *surely* large enough: its one-sided 95 % bound, by sampling
+    alone, is. Else a change of about the size of the gate would be told in every other window.
+    """
     expected = expected_share(reference, merged.expected)
     effect = effects(reference, merged.excess, merged.shares, expected)
     effect = np.where(merged.said, effect, 0.0)
-    return effect, expected, np.abs(effect) >= gates(reference)
+    sampling = merged.sampling + reference.sampling / max(1, reference.windows)
+    error = SURELY * np.sqrt(sampling) / np.maximum(np.abs(merged.excess), 1e-300)
+    return effect, expected, np.abs(effect) * np.maximum(0.0, 1 - error) >= gates(reference)
 
 
 def least_by_column(reference: Reference, values: FloatArray) -> FloatArray:

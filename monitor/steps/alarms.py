@@ -104,9 +104,8 @@ def _signals(
 
 
 def _is_certain(finding: Finding) -> bool:
-    """Facts that need no error control: a column is gone, a rule is broken."""
-    judged = finding.check.startswith(("drift.", "balance.", "bias.", "performance."))
-    return not judged and finding.check not in {"quality.missing", "quality.volume"}
+    """Facts that need no error control: a column is gone, a rule is broken, no row came."""
+    return finding.p_value is None and finding.check.startswith("quality.")
 
 
 def _is_column(key: str) -> bool:

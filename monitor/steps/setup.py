@@ -12,13 +12,14 @@ from typing import Any
 import pydantic
 
 from monitor.checks.judged import Override
-from monitor.config import Cadence, MonitorConfig, OverrideConfig, RuleConfig
+from monitor.config import Cadence, Config, MonitorConfig, OverrideConfig, RuleConfig
 from monitor.core import plugins
 from monitor.core.columns import Roles
 from monitor.core.ports import Source
 from monitor.core.window import Window
 from monitor.evidence.types import Budget, Gate
 from monitor.profiles.rules import Rule
+from monitor.steps import labels as later
 
 #: Which windows are merged at the scales of STATS part 1, by the length of a window in days.
 _SCALES = ((1 / 12, (1, 4, 24, 168)), (2.0, (1, 2, 7, 28)), (float("inf"), (1, 2, 4, 8)))
@@ -79,6 +80,20 @@ def source_of(kind: str, options: pydantic.BaseModel, base: Path) -> Source:
     """A source plug-in, built."""
     source: Source = plugins.load("sources", kind)(options, base)
     return source
+
+
+def labels_of(config: Config, monitor: MonitorConfig) -> later.Labels | None:
+    """Labels that come from elsewhere; None when the monitor has none."""
+    if monitor.labels is None:
+        return None
+    place, columns = monitor.labels, monitor.columns
+    return later.load(
+        source_of(place.kind, place.options, config.base),
+        id_column=columns.id,
+        label=columns.label,
+        id_there=place.id,
+        label_there=place.label,
+    )
 
 
 def rules_of(

@@ -1,0 +1,174 @@
+"""`driftloop queue list|export|similar`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from monitor.cli.common import config_option, json_option, print_json, say
+
+if TYPE_CHECKING:
+    from monitor.config import MonitorConfig
+    from monitor.labeling.items import ExportCount
+    from monitor.pipeline import Pipeline
+    from monitor.store.records import QueueRow, QueueState
+
+_SHOWN = 20
+
+
+@click.group()
+def command() -> None:
+    """The relabel queue: rows whose labels help most, each with the reason why."""
+
+
+@command.command("list")
+@click.argument("monitor", required=False)
+@click.option("--state", multiple=True, help="Only rows in that state; may be given repeatedly.")
+@click.option("--limit", default=_SHOWN, show_default=True, type=click.IntRange(1, 100_000))
+@json_option
+@config_option
+@click.pass_context
+def list_(
+    context: click.Context,
+    monitor: str | None,
+    *,
+    state: tuple[str, ...],
+    limit: int,
+    as_json: bool,
+    config_path: str | None,
+) -> int:
+    """Rows of one monitor, or how many rows each has."""
+    from monitor.cli.opened import pipeline_of
+
+    with pipeline_of(context, config_path) as pipeline:
+        counts = {
+            one.name: pipeline.store.queue.counts(one.name) for one in _asked(pipeline, monitor)
+        }
+        rows = _rows(pipeline, monitor, state, limit) if monitor else []
+    if as_json:
+        entries = [_entry(row) for row in rows]
+        print_json({"schema": 1, "counts": counts, "rows": entries})
+        return 0
+    for name, states in counts.items():
+        known = ", ".join(f"{count:,} {state}" for state, count in states.items() if count)
+        click.echo(f"{name}: {known or 'empty'}")
+    for row in rows:
+        click.echo(f"  {row.row_id:>12}  {row.reason:16} {row.state:12} {row.reason_text}")
+    return 0
+
+
+@command.command()
+@click.argument("monitor")
+@click.option("--format", "format_", default="label-studio", show_default=True)
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--state", multiple=True, help="Default: proposed; with --mark they leave it.")
+@click.option("--mark", is_flag=True, help="Note that these rows were exported.")
+@config_option
+@click.pass_context
+def export(
+    context: click.Context,
+    monitor: str,
+    *,
+    format_: str,
+    output: Path | None,
+    state: tuple[str, ...],
+    mark: bool,
+    config_path: str | None,
+) -> int:
+    """Write the queue of MONITOR to standard output or a file; changes nothing without --mark."""
+    from monitor.cli.opened import pipeline_of
+
+    with pipeline_of(context, config_path) as pipeline:
+        chosen = pipeline.config.monitor(monitor)
+        rows = _Seen(
+            pipeline.store.queue.every(chosen.name, states=_states(state or ("proposed",)))
+        )
+        if output is None:
+            count = _write(pipeline, chosen, rows, format_, sys.stdout.buffer)
+        else:
+            with output.open("wb") as file:
+                count = _write(pipeline, chosen, rows, format_, file)
+        if mark:
+            marked = pipeline.store.queue.mark(chosen.name, rows.ids, "exported", by="export")
+            say(f"{len(marked.changed):,} rows are marked as exported")
+    _tell(count, chosen.name)
+    return 0
+
+
+class _Seen:
+    """Rows on their way into a file; remembers their ids, not the rows."""
+
+    def __init__(self, rows: Iterable[QueueRow]) -> None:
+        self._rows = rows
+        self.ids: list[str] = []
+
+    def __iter__(self) -> Iterator[QueueRow]:
+        for row in self._rows:
+            self.ids.append(row.row_id)
+            yield row
+
+
+def _write(
+    pipeline: Pipeline, monitor: MonitorConfig, rows: _Seen, format_: str, out: BinaryIO
+) -> ExportCount:
+    from monitor.profiles.types import Profile
+    from monitor.steps import export
+
+    active = pipeline.store.references.active(monitor.name)
+    reference = None if active is None else Profile.from_bytes(active.profile)
+    return export.write(rows, format_, export.spec_of(monitor, reference), out)
+
+
+def _tell(count: ExportCount, monitor: str) -> None:
+    say(f"{monitor}: {count.written:,} rows written")
+    for skipped in count.skipped[:_SHOWN]:
+        say(f"left out {skipped.id}: {skipped.reason}")
+    for skipped in count.without_prediction[:_SHOWN]:
+        say(f"without its prediction {skipped.id}: {skipped.reason}")
+    for column, values in count.dropped_values.items():
+        say(f"{values:,} values of {column} do not fit this format and were left out")
+
+
+def _asked(pipeline: Pipeline, monitor: str | None) -> list[MonitorConfig]:
+    if monitor is None:
+        return list(pipeline.config.monitors)
+    return [pipeline.config.monitor(monitor)]
+
+
+def _states(names: Iterable[str]) -> list[QueueState]:
+    from typing import get_args
+
+    from monitor.core.errors import UsageError
+    from monitor.store.records import QueueState
+
+    known = get_args(QueueState)
+    for name in names:
+        if name not in known:
+            msg = f"There is no state {name!r} of the queue; there are: {', '.join(known)}."
+            raise UsageError(msg)
+    return list(names)  # type: ignore[arg-type]
+
+
+def _rows(pipeline: Pipeline, monitor: str, state: tuple[str, ...], limit: int) -> list[QueueRow]:
+    wanted = _states(state) if state else None
+    return pipeline.store.queue.rows(monitor, states=wanted, limit=limit, images=False)
+
+
+def _entry(row: QueueRow) -> dict[str, object]:
+    return {
+        "id": row.row_id,
+        "monitor": row.monitor,
+        "window": {"start": row.window.start.isoformat(), "end": row.window.end.isoformat()},
+        "state": row.state,
+        "reason": row.reason,
+        "reason_text": row.reason_text,
+        "score": row.score,
+        "inclusion_probability": row.inclusion_probability,
+        "weight": row.weight,
+        "prediction": row.prediction,
+        "data": dict(row.data),
+    }
