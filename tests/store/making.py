@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 
+from monitor.core.finding import Alarm, Finding
+from monitor.core.ports import Message
 from monitor.core.window import Window
-from monitor.store.records import Committed, Lease, RunEffects
+from monitor.store.records import Committed, Lease, NewMessage, NewQueueRow, RunEffects
 from monitor.store.store import Store
 
 MONITOR = "flights"
@@ -41,6 +44,41 @@ def lease_of(store: Store, number: int, **options: object) -> Lease:
     lease = store.ledger.claim(MONITOR, week(number), worker="first", **options)
     assert lease is not None
     return lease
+
+
+def whole_run(number: int) -> dict[str, object]:
+    mail = Message(message_id=f"<{number}@driftloop>", subject="s", text="t", html="h")
+    rows = tuple(
+        NewQueueRow(
+            row_id=f"{number}.{order}",
+            reason="random",
+            reason_text="",
+            score=1.0,
+            inclusion_probability=0.5,
+            weight=2.0,
+            push_order=order,
+            data={},
+        )
+        for order in range(3)
+    )
+    finding = Finding(check="drift.numeric", statistic="ks", value=0.1, message="m", column="a")
+    return {
+        "profile": os.urandom(50_000),
+        "observation": b"o",
+        "findings": (finding,) * 4,
+        "alarms": (Alarm(key=f"k{number}", state="opened", title="t"),),
+        "queue": rows,
+        "outbox": (NewMessage(channel="mail", message=mail),),
+    }
+
+
+def one_more(path: str) -> None:
+    """What a worker does, with a lease that has run out the moment it dies."""
+    with Store.open(f"sqlite:///{path}") as store:
+        store.ledger.ensure_windows(MONITOR, [week(1)])
+        lease = store.ledger.claim(MONITOR, week(1), worker="child", lease_seconds=0)
+        assert lease is not None
+        store.commit(lease, effects(**whole_run(1)))
 
 
 class Hands:
