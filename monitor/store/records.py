@@ -31,12 +31,12 @@ class NewReference:
     """All that is kept of a reference; the bytes are what other rooms made, never a pickle."""
 
     fingerprint: str  #: of the config and data it was made from; the same one is not stored twice
-    plan: bytes
-    profile: bytes
-    evidence: bytes
+    plan: bytes = field(repr=False)
+    profile: bytes = field(repr=False)
+    evidence: bytes = field(repr=False)
     windows: int  #: windows that the reference was cut into
     rows: int
-    sample: bytes | None = None
+    sample: bytes | None = field(default=None, repr=False)
     meta: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
@@ -60,10 +60,10 @@ class ReferenceSummary:
 class StoredReference(ReferenceSummary):
     """One version of a monitor's reference, whole."""
 
-    plan: bytes
-    profile: bytes
-    evidence: bytes
-    sample: bytes | None
+    plan: bytes = field(repr=False)
+    profile: bytes = field(repr=False)
+    evidence: bytes = field(repr=False)
+    sample: bytes | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +110,9 @@ class NewQueueRow:
     prediction: str | float | bool | None = None
     prediction_score: float | None = None
     model_version: str | None = None
-    image: bytes | None = None  #: a thumbnail of at most `engine.MAX_IMAGE` bytes
+    image: bytes | None = field(
+        default=None, repr=False
+    )  #: a thumbnail of at most `engine.MAX_IMAGE` bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,9 +202,9 @@ class RunEffects:
     started_at: datetime
     finished_at: datetime
     reference_version: int | None = None
-    profile: bytes | None = None
-    observation: bytes | None = None
-    sample: bytes | None = None
+    profile: bytes | None = field(default=None, repr=False)
+    observation: bytes | None = field(default=None, repr=False)
+    sample: bytes | None = field(default=None, repr=False)
     evidence_state: Mapping[str, Any] | None = None  #: after this window
     findings: tuple[Finding, ...] = ()
     alarms: tuple[Alarm, ...] = ()  #: opened, open and closed ones of this window
@@ -249,9 +251,9 @@ class StoredRun(RunSummary):
     """One run, whole."""
 
     document: dict[str, Any]
-    profile: bytes | None
-    observation: bytes | None
-    sample: bytes | None
+    profile: bytes | None = field(repr=False)
+    observation: bytes | None = field(repr=False)
+    sample: bytes | None = field(repr=False)
     evidence_state: dict[str, Any] | None
 
 
@@ -265,7 +267,7 @@ class StoredObservation:
 
     window: Window
     position: int
-    observation: bytes
+    observation: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

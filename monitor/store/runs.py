@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -75,18 +76,8 @@ class Runs:
 
         Oldest first, of runs against that version of the reference only.
         """
-        place = (
-            sa.select(sa.func.count())
-            .where(
-                WindowRow.monitor == monitor,
-                WindowRow.regular,
-                WindowRow.window_start < RunRow.window_start,
-            )
-            .correlate(RunRow)
-            .scalar_subquery()
-        )
         query = (
-            sa.select(RunRow.window_start, RunRow.window_end, place, RunRow.observation)
+            sa.select(RunRow.window_start, RunRow.window_end, RunRow.observation)
             .where(
                 *_before(monitor, before),
                 RunRow.reference_version == reference_version,
@@ -96,22 +87,24 @@ class Runs:
             .limit(limit)
         )
         with self._database.reading() as session:
-            found = [
-                StoredObservation(window=Window(start, end), position=position, observation=content)
-                for start, end, position, content in session.execute(query)
-                if content is not None
-            ]
-        return found[::-1]
+            rows = session.execute(query).all()[::-1]
+            if not rows:
+                return []
+            first = _position(session, monitor, rows[0][0])
+            starts = _regular_starts(session, monitor, rows[0][0], rows[-1][0])
+        return [
+            StoredObservation(
+                window=Window(start, end),
+                position=first + bisect_left(starts, start),
+                observation=content or b"",
+            )
+            for start, end, content in rows
+        ]
 
     def position(self, monitor: str, window: Window) -> int:
         """How many regular windows of the monitor start before that one (see observations)."""
-        query = sa.select(sa.func.count()).where(
-            WindowRow.monitor == monitor,
-            WindowRow.regular,
-            WindowRow.window_start < window.start,
-        )
         with self._database.reading() as session:
-            return session.scalar(query) or 0
+            return _position(session, monitor, window.start)
 
     def evidence_state(
         self, monitor: str, *, before: Window, reference_version: int | None = None
@@ -140,11 +133,14 @@ class Runs:
         until: Window | None = None,
         columns: Iterable[str] | None = None,
         statistics: Iterable[str] | None = None,
+        drifted: bool = False,
+        segments: bool = True,
     ) -> list[FindingPoint]:
         """Findings of the last `windows` regular windows, oldest first, `until` included.
 
         `columns` and `statistics` keep those named alone; without `columns` the findings
-        about the whole data set (column None) are among them.
+        about the whole data set (column None) are among them. `drifted`: only those with that
+        verdict. Without `segments` only those about all rows.
         """
         with self._database.reading() as session:
             runs = _last_runs(session, monitor, windows, until)
@@ -153,6 +149,10 @@ class Runs:
                 query = query.where(FindingRow.column_digest.in_([digest(c) for c in columns]))
             if statistics is not None:
                 query = query.where(FindingRow.statistic.in_(list(statistics)))
+            if drifted:
+                query = query.where(FindingRow.drifted)
+            if not segments:
+                query = query.where(FindingRow.segment.is_(None))
             rows: list[FindingRow] = []
             for start in range(0, len(runs), CHUNK):
                 part = runs[start : start + CHUNK]
@@ -180,6 +180,28 @@ def _before(monitor: str, window: Window) -> tuple[sa.ColumnExpressionArgument[b
         RunRow.window_start < window.start,
         RunRow.window_end <= window.start,
     )
+
+
+def _position(session: Session, monitor: str, start: datetime) -> int:
+    query = sa.select(sa.func.count()).where(
+        WindowRow.monitor == monitor, WindowRow.regular, WindowRow.window_start < start
+    )
+    return session.scalar(query) or 0
+
+
+def _regular_starts(
+    session: Session, monitor: str, first: datetime, last: datetime
+) -> list[datetime]:
+    query = (
+        sa.select(WindowRow.window_start)
+        .where(
+            WindowRow.monitor == monitor,
+            WindowRow.regular,
+            WindowRow.window_start.between(first, last),
+        )
+        .order_by(WindowRow.window_start)
+    )
+    return list(session.scalars(query))
 
 
 def _last_runs(session: Session, monitor: str, windows: int, until: Window | None) -> list[int]:

@@ -134,3 +134,9 @@ def test_monitors_do_not_see_each_other(store):
     assert store.runs.findings("other") == []
     assert store.runs.observations("other", reference_version=1, before=week(9), limit=9) == []
     assert store.runs.evidence_state("other", before=week(9)) is None
+
+
+def test_a_record_in_a_log_line_holds_no_bytes(store):
+    run(store, 0, profile=b"profile" * 100, observation=b"o" * 100, sample=b"s" * 100)
+
+    assert len(repr(store.runs.newest(MONITOR))) < 1000
