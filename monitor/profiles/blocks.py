@@ -35,32 +35,32 @@ class BlockSums:
             Single rows in the buffer, those of an incomplete last block included.
         total, square : array_like, shape (n_components,)
             Sum and sum of squares over the single rows.
-        sums : ndarray, shape (n_blocks, n_components)
+        sums : ndarray, shape (n_components, n_blocks)
             Sums over the full blocks of 64 rows.
         """
-        sums = sums.astype(np.float64, copy=False)
-        self.blocks[0] += rows
         self.sums[0] += total
         self.squares[0] += square
+        self.blocks[0] += rows
+        self.blocks[1:] += rows // SIZES[1:]
+        sums = sums.astype(np.float64, copy=False)
         for at in range(1, len(SIZES)):
             if at > 1:
-                whole = len(sums) // 4
-                if whole == 0:
-                    return
-                sums = sums[: whole * 4].reshape(whole, 4, -1).sum(axis=1)
-            self.blocks[at] += len(sums)
-            self.sums[at] += sums.sum(axis=0)
-            self.squares[at] += np.einsum("ij,ij->j", sums, sums)
+                sums = sums[:, : sums.shape[1] // 4 * 4]
+                sums = sums[:, 0::4] + sums[:, 1::4] + sums[:, 2::4] + sums[:, 3::4]
+            if not sums.size:
+                return
+            self.sums[at] += sums.sum(axis=1)
+            self.squares[at] += np.einsum("ij,ij->i", sums, sums)
 
     def add_mask(self, mask: npt.NDArray[np.bool_] | None, rows: int) -> None:
         """Add one buffer of a yes-or-no component, shape (rows,); None: nowhere true."""
-        whole = rows // SMALLEST
         if mask is None:
-            self.add(rows, 0.0, 0.0, np.zeros((whole, 1)))
+            self.blocks += rows // SIZES
             return
+        whole = rows // SMALLEST
         sums = mask[: whole * SMALLEST].view(np.uint8).reshape(whole, SMALLEST)
         total = float(np.count_nonzero(mask))
-        self.add(rows, total, total, sums.sum(axis=1, dtype=np.int64).astype(np.float64)[:, None])
+        self.add(rows, total, total, sums.sum(axis=1, dtype=np.int64)[None])
 
 
 def design_effect(parts: Sequence[BlockMoments], block_rows: int = 64) -> float:

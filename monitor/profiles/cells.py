@@ -96,6 +96,7 @@ class CellCounter:
         self.prediction = _Axis(digits=plan.digits)
         self.segments: dict[str, _Axis] = {}
         self.joint: dict[tuple[str, ...], _Axis] = {}
+        self.unknown = 0  #: rows of buffers without any column that is looked at
         self.tables = {names: _Table() for names in plan.segmentations}
 
     def add(self, rows: int, segments: Mapping[str, Levels], outcomes: Outcomes) -> None:
@@ -103,13 +104,17 @@ class CellCounter:
         at = {}
         for name, levels in segments.items():
             at[name] = self.segments.setdefault(name, _Axis()).of(levels)
+        if not (at or outcomes.label or outcomes.prediction or outcomes.scores):
+            self.unknown += rows
+            return
         label = _of(self.label, outcomes.label, rows)
         prediction = _of(self.prediction, outcomes.prediction, rows)
         scored = self._scored(outcomes, label)
+        outcome = label * len(self.prediction) + prediction
         for names, table in self.tables.items():
             if all(name in at for name in names):
                 level, size = self._level(names, at, rows)
-                self._count(table, level, size, label, prediction)
+                self._count(table, level, size, outcome)
                 if scored is not None and self._scores_wanted(names):
                     _count_scores(table, level, size, scored, len(self.plan.classes))
                 if self.plan.task == "regression":
@@ -147,14 +152,14 @@ class CellCounter:
             places.append((rows, truth * SCORE_BINS + bins))
         return places
 
-    def _count(
-        self, table: _Table, level: IntArray, size: int, label: IntArray, prediction: IntArray
-    ) -> None:
+    def _count(self, table: _Table, level: IntArray, size: int, outcome: IntArray) -> None:
         shape = (size, len(self.label), len(self.prediction))
-        index = level * (shape[1] * shape[2]) + label * shape[2] + prediction
-        counts = np.bincount(index, minlength=int(np.prod(shape))).reshape(shape)
         table.counts = _grown(table.counts, shape)
-        table.counts += counts
+        if shape == (1, 1, 1):
+            table.counts += len(level)
+            return
+        index = level * (shape[1] * shape[2]) + outcome if size > 1 else outcome
+        table.counts += np.bincount(index, minlength=table.counts.size).reshape(shape)
 
     def result(self) -> dict[str, CellTable]:
         """Tables by segmentation: "", "carrier", "carrier, origin"; names ascend."""
@@ -163,13 +168,16 @@ class CellCounter:
     def _result(self, names: tuple[str, ...]) -> CellTable:
         table = self.tables[names]
         levels = {"": 0} if not names else self._level_names(names)
-        shown = sorted(name for name, at in levels.items() if _used(table, at))
+        shown = sorted(name for name, at in levels.items() if not names or _used(table, at))
         labels, predictions = (
             sorted(set(axis.names) - {MISSING}) for axis in (self.label, self.prediction)
         )
         pick = [levels[name] for name in shown]
         shape = (max([*levels.values(), 0]) + 1, len(self.label), len(self.prediction))
-        counts = _grown(table.counts, shape)[pick]
+        counts = _grown(table.counts, shape).copy()
+        if not names:
+            counts[0, 0, 0] += self.unknown
+        counts = counts[pick]
         counts = counts[:, [*(self.label.names[n] for n in labels), 0]]
         counts = counts[:, :, [*(self.prediction.names[n] for n in predictions), 0]]
         binned = bool(self.plan.classes) and table.scores.size > 0

@@ -22,7 +22,7 @@ _DENSE_RANGE = 4096
 class Levels:
     """A buffer's values of one column as positions in `values`."""
 
-    positions: IntArray  #: shape (n,), position in `values`; len(values) stands for null
+    positions: npt.NDArray[np.integer[Any]]  #: shape (n,), in `values`; len(values) is null
     values: pa.Array  #: the distinct values, of any type; no nulls
     nulls: int
 
@@ -95,9 +95,12 @@ def _of_dictionary(array: pa.DictionaryArray) -> Levels:
     if values.null_count:  # a null may hide in the dictionary itself
         return encode_levels(array.cast(array.type.value_type))
     nulls = indices.null_count
-    if nulls:
-        indices = indices.cast(pa.int64()).fill_null(len(values))
-    positions = indices.to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
+    if not nulls:
+        return Levels(indices.to_numpy(zero_copy_only=False), values, 0)
+    raw = np.frombuffer(indices.buffers()[1], dtype=indices.type.to_pandas_dtype())
+    positions = raw[indices.offset : indices.offset + len(indices)].astype(np.int64)
+    missing = indices.is_null().to_numpy(zero_copy_only=False)
+    np.copyto(positions, len(values), where=missing)
     return Levels(positions, values, nulls)
 
 

@@ -43,6 +43,7 @@ class _Merges(Protocol):
 
 
 _M = TypeVar("_M", bound=_Merges)
+_I = TypeVar("_I", np.int64, np.uint64)
 
 
 def blocks(left: BlockMoments, right: BlockMoments) -> BlockMoments:
@@ -79,17 +80,17 @@ def moments(
 
 
 def sparse(
-    parts: Iterable[tuple[IntArray, IntArray]],
-) -> tuple[IntArray, IntArray]:
+    parts: Iterable[tuple[npt.NDArray[_I], IntArray]],
+) -> tuple[npt.NDArray[_I], IntArray]:
     """Sparse counts added up: (codes ascending, counts)."""
     codes, counts = zip(*parts, strict=True)
     every = np.concatenate(codes)
     if not len(every):
         return every, np.concatenate(counts)
-    unique, inverse = np.unique(every, return_inverse=True)
-    total = np.zeros(len(unique), np.int64)
-    np.add.at(total, inverse, np.concatenate(counts))
-    return unique, total
+    order = np.argsort(every, kind="stable")
+    every, total = every[order], np.concatenate(counts)[order]
+    starts = np.flatnonzero(np.append(True, every[1:] != every[:-1]))
+    return every[starts], np.add.reduceat(total, starts)
 
 
 def numeric(left: NumericProfile, right: NumericProfile) -> NumericProfile:
@@ -149,7 +150,7 @@ def categorical(left: CategoricalProfile, right: CategoricalProfile) -> Categori
     sketch = np.empty(0, np.uint64)
     if other and not uncounted:
         hashes = [side.sketch if side.other else sketch_of(side.levels) for side in (left, right)]
-        sketch = np.unique(np.concatenate([*hashes, sketch_of(total)]))[:SKETCH_SIZE]
+        sketch = least_distinct(np.concatenate([*hashes, sketch_of(total)]), SKETCH_SIZE)
     return dataclasses.replace(
         left,
         rows=left.rows + right.rows,
@@ -166,7 +167,18 @@ def categorical(left: CategoricalProfile, right: CategoricalProfile) -> Categori
 
 def sketch_of(levels: Iterable[str]) -> npt.NDArray[np.uint64]:
     """Least hashes of the names of levels, ascending."""
-    return np.unique(hash_array(pa.array(list(levels), pa.string())))[:SKETCH_SIZE]
+    return least_distinct(hash_array(pa.array(list(levels), pa.string())), SKETCH_SIZE)
+
+
+def least_distinct(hashes: npt.NDArray[np.uint64], k: int) -> npt.NDArray[np.uint64]:
+    """The k least distinct hashes, ascending; cheap where most are distinct."""
+    if len(hashes) > 4 * k:
+        some = np.sort(np.partition(hashes, 2 * k)[: 2 * k])
+        distinct = some[np.append(True, some[1:] != some[:-1])]
+        if len(distinct) >= k:
+            return np.asarray(distinct[:k])
+    every = np.sort(hashes)
+    return every[np.append(True, every[1:] != every[:-1])][:k] if len(every) else every
 
 
 def distinct_levels(kept: int, other: int, sketch: npt.NDArray[np.uint64]) -> float:
@@ -204,9 +216,7 @@ def bottom_values(
     hashes: npt.NDArray[np.uint64], weights: IntArray
 ) -> tuple[npt.NDArray[np.uint64], IntArray]:
     """The least distinct hashes, ascending, and the summed weights of each."""
-    distinct, inverse = np.unique(hashes, return_inverse=True)
-    total = np.zeros(len(distinct), np.int64)
-    np.add.at(total, inverse, weights)
+    distinct, total = sparse([(hashes, weights)])
     return distinct[:UNIQUE_SKETCH], total[:UNIQUE_SKETCH]
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import sys
-import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +18,7 @@ import pyarrow as pa
 from monitor.profiles import merging
 from monitor.profiles.blocks import SMALLEST, BlockSums
 from monitor.profiles.codebook import CODES, ORDER, Codebook, Node, inverse
+from monitor.profiles.scratch import scratch
 from monitor.profiles.types import BlockMoments, NumericProfile
 
 IntArray = npt.NDArray[np.int64]
@@ -26,27 +26,10 @@ Numbers = npt.NDArray[Any]  # integers or floats of any width
 
 BOUND = 4.0  #: standardised values are clipped to ±BOUND for block moments
 _TOP_HALF = 1 if sys.byteorder == "little" else 0
-_ONES = np.ones(SMALLEST, np.float32)
+_SHORT = 4096  # BLAS starts no threads for so few: they cost more than they give
 _POSITIVE_INFINITY = 0x7F80
 _NEGATIVE_INFINITY = 0xFF80
 _CONSOLIDATE = 16
-
-
-class _Scratch(threading.local):
-    """Reused arrays, one set for each thread and depth of the codebook."""
-
-    def __init__(self) -> None:
-        self.arrays: dict[tuple[str, int], Numbers] = {}
-
-    def get(self, name: str, depth: int, dtype: npt.DTypeLike, size: int) -> Numbers:
-        array = self.arrays.get((name, depth))
-        if array is None or len(array) < size or array.dtype != dtype:
-            array = np.empty(max(size, 1 << 10), dtype)
-            self.arrays[name, depth] = array
-        return array[:size]
-
-
-_scratch = _Scratch()
 
 
 @dataclass(slots=True)
@@ -106,7 +89,7 @@ class NumericCounter:
         self, values: Numbers, missing: npt.NDArray[np.bool_] | None
     ) -> tuple[Numbers, npt.NDArray[np.bool_] | None]:
         """Count NaN and infinities and leave the finite values."""
-        if math.isfinite(float(np.dot(values, values))):
+        if math.isfinite(float(values.sum())):
             return values, missing
         finite = np.isfinite(values)
         if finite.all():
@@ -147,18 +130,18 @@ class NumericCounter:
         return values.astype(np.float64) - shift
 
     def _standardise(self, values: Numbers, node: Node, depth: int) -> Numbers:
-        centred = _scratch.get("centred", depth, np.float64, len(values))
+        centred = scratch.get("centred", np.float64, len(values), depth)
         # Adding 0.0 - center turns -0.0 into 0.0; subtracting would keep it.
         np.add(values, 0.0 - node.center, out=centred, dtype=np.float64)
-        standard = _scratch.get("standard", depth, np.float32, len(values))
+        standard = scratch.get("standard", np.float32, len(values), depth)
         np.multiply(centred, inverse(node), out=standard, casting="same_kind")
         return standard
 
     def _add_moments(self, shifted: Numbers) -> None:
-        centred = _scratch.get("centred", 0, np.float64, len(shifted))
+        centred = scratch.get("centred", np.float64, len(shifted), 0)
         n, center = len(centred), self.codebook.nodes[0].center
         total = float(centred.sum())
-        square = float(np.dot(centred, centred))
+        square = _square(centred)
         mean = total / n
         if not math.isfinite(mean):
             mean = float((centred / n).sum())
@@ -166,20 +149,20 @@ class NumericCounter:
             m2 = math.inf
         elif total * mean > 0.5 * square:  # far from the reference: no digits left otherwise
             away = centred - mean
-            m2 = float(np.dot(away, away))
+            m2 = _square(away)
         else:
             m2 = square - total * mean
         place = self.codebook.shift + (center + mean)
         self.moments = merging.moments(self.moments, (n, place, max(m2, 0.0)))
 
     def _add_blocks(self, standard: Numbers) -> None:
-        bounded = _scratch.get("bounded", 0, np.float32, len(standard))
+        bounded = scratch.get("bounded", np.float32, len(standard))
         np.clip(standard, -BOUND, BOUND, out=bounded)
         whole = len(bounded) // SMALLEST
-        sums = (bounded[: whole * SMALLEST].reshape(whole, SMALLEST) @ _ONES).astype(np.float64)
-        total = float(sums.sum()) + float(bounded[whole * SMALLEST :].sum())
-        square = float(np.dot(bounded, bounded))
-        self.blocks.add(len(bounded), total, square, sums[:, None])
+        sums = np.einsum("ij->i", bounded[: whole * SMALLEST].reshape(whole, SMALLEST))
+        total = float(sums.sum(dtype=np.float64)) + float(bounded[whole * SMALLEST :].sum())
+        square = _square(bounded)
+        self.blocks.add(len(bounded), total, square, sums[None])
 
     def _codes(
         self,
@@ -189,7 +172,7 @@ class NumericCounter:
         depth: int,
     ) -> None:
         top = standard.view(np.uint16)[_TOP_HALF::2]
-        codes = _scratch.get("codes", depth, np.int64, len(top))
+        codes = scratch.get("codes", np.int64, len(top), depth)
         np.copyto(codes, top)
         counts = np.bincount(codes, minlength=CODES)
         for low, high, child in self.codebook.nodes[node].ranges.tolist():
@@ -241,6 +224,13 @@ class NumericCounter:
 RAW = np.argsort(ORDER)  #: raw code of each ordered one
 
 
+def _square(values: Numbers) -> float:
+    """Sum of squares."""
+    whole = len(values) // _SHORT * _SHORT
+    rows, rest = values[:whole].reshape(-1, _SHORT), values[whole:]
+    return float(np.vecdot(rows, rows).sum(dtype=np.float64)) + float(np.vecdot(rest, rest))
+
+
 def _places(codebook: Codebook) -> list[tuple[int, int]]:
     """(prefix, shift in bits) of each map's codes."""
     places = [(0, 32)] * len(codebook.nodes)
@@ -258,9 +248,4 @@ def _present(
     if not array.null_count:
         return array.to_numpy(zero_copy_only=False), None
     missing = array.is_null().to_numpy(zero_copy_only=False)
-    raw = np.frombuffer(array.buffers()[1], dtype=array.type.to_pandas_dtype())
-    raw = raw[array.offset : array.offset + len(array)]
-    keep = np.flatnonzero(~missing)
-    out = _scratch.get("present", 0, raw.dtype, len(keep))
-    np.take(raw, keep, out=out, mode="clip")
-    return out, missing
+    return array.drop_null().to_numpy(zero_copy_only=False), missing

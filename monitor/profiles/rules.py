@@ -129,10 +129,9 @@ class RuleCounter:
         array = plain(self._column(batch))
         array = array.filter(pc.invert(is_missing(array)))
         self.checked += len(array)
-        hashes, counts = np.unique(hash_array(array), return_counts=True)
-        self.hashes, self.weights = merging.bottom_values(
-            np.concatenate([self.hashes, hashes]), np.concatenate([self.weights, counts])
-        )
+        hashes = np.concatenate([self.hashes, hash_array(array)])
+        counts = np.concatenate([self.weights, np.ones(len(array), np.int64)])
+        self.hashes, self.weights = merging.bottom_values(hashes, counts)
 
     def result(self, duplicates: Sequence[Any] = ()) -> RuleCount:
         """The count so far; `duplicates` are keys that occur twice, for a unique id."""

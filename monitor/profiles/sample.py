@@ -15,7 +15,7 @@ from scipy import stats
 from monitor.core.finding import MAX_ROWS
 from monitor.profiles import merging
 from monitor.profiles.chunks import whole
-from monitor.profiles.hashing import Hashes, combine, hash_array
+from monitor.profiles.hashing import Hashes, hash_array, hash_rows
 from monitor.profiles.keys import key_column
 from monitor.profiles.plan import Plan
 from monitor.profiles.types import Sample
@@ -45,13 +45,9 @@ def content_hashes(batch: pa.Table, plan: Plan, rows: int) -> Hashes:
 
 def _hash_rows(batch: pa.Table, names: Sequence[str], rows: int) -> Hashes:
     """Hash over several columns; one that the batch lacks counts as null."""
-    total = np.zeros(rows, np.uint64)
-    for name in names:
-        if name in batch.column_names:
-            total = combine(total, hash_array(whole(batch.column(name))))
-        else:
-            total = combine(total, hash_array(pa.nulls(rows)))
-    return total
+    there = set(batch.column_names)
+    columns = (whole(batch.column(n)) if n in there else pa.nulls(rows) for n in names)
+    return hash_rows(columns, rows)
 
 
 class SampleCounter:
@@ -69,12 +65,8 @@ class SampleCounter:
     def add(self, batch: pa.Table, hashes: Hashes) -> None:
         """Look at one buffer; `hashes` are its key hashes, shape (n,)."""
         self.population += len(hashes)
-        threshold = self.threshold
-        if threshold == _ALL and len(hashes) > self.k:
-            distinct = np.unique(hashes)
-            if len(distinct) > self.k:
-                threshold = distinct[self.k - 1]
-        chosen = np.flatnonzero(hashes <= threshold)
+        self._lower(hashes)
+        chosen = np.flatnonzero(hashes <= self.threshold)
         if not len(chosen):
             return
         rows = self._rows(batch, chosen)
@@ -85,6 +77,15 @@ class SampleCounter:
         self.weights = np.concatenate([self.weights, np.ones(len(chosen), np.int64)])
         if len(self.hashes) > 1.5 * self.k:
             self._compact()
+        else:
+            self._lower(self.hashes)
+
+    def _lower(self, hashes: Hashes) -> None:
+        """No row beyond the k least distinct hashes of any rows can end in the sample."""
+        if len(hashes) >= self.k and (self.threshold == _ALL or hashes is self.hashes):
+            distinct = merging.least_distinct(hashes, self.k)
+            if len(distinct) == self.k:
+                self.threshold = min(self.threshold, distinct[-1])
 
     def _rows(self, batch: pa.Table, chosen: npt.NDArray[np.int64]) -> pa.Table:
         at = pa.array(chosen)
@@ -113,7 +114,7 @@ class SampleCounter:
         table = merging.concat_tables(self.tables).take(pa.array(order)).combine_chunks()
         self.tables = [self._capped(table)]
         if len(self.hashes) == self.k:
-            self.threshold = self.hashes[-1]
+            self.threshold = min(self.threshold, self.hashes[-1])
 
     def _capped(self, table: pa.Table) -> pa.Table:
         """Images of the rows with the least hashes, up to the cap."""
