@@ -45,6 +45,8 @@ _RETRY_SECONDS = 60.0
 _ATTEMPTS = 5
 #: A reminder when an event is still open after so much time.
 _ESCALATION = timedelta(days=28)
+#: Rows that end so much of a window before its end are taken to fill it.
+_OPEN_END = 0.1
 
 
 def utc_now() -> datetime:
@@ -139,14 +141,16 @@ class Pipeline:
         return deliver(self.store, channels_of(self.config), worker=self.worker, rng=rng)
 
     def newest_window(self, monitor: MonitorConfig) -> Window:
-        """The newest window that is over; the one of the last rows, when they end before now."""
+        """The newest window that is over: by the clock, and by the rows where they end earlier."""
         now, cadence = self.clock(), monitor.cadence
         timestamp = monitor.columns.timestamp
         extent = self.source(monitor).extent(timestamp)[0] if timestamp else None
         if extent is not None and extent.end <= now:
             newest = cadence.window(extent.end - timedelta(microseconds=1))
-            if newest.end <= now:
+            length = newest.end - newest.start
+            if newest.end <= now and newest.end - extent.end <= _OPEN_END * length:
                 return newest
+            return cadence.previous(newest)
         return cadence.previous(cadence.window(now))
 
     def redraw(

@@ -75,9 +75,9 @@ def sentence(context: Context, name: str, verdict: Verdict, side: Side) -> str:
     """One plain sentence: what moved, from where to where, how sure."""
     what = describe(context, name, side.contrast)
     end = f"{merged(side.contrast)}{how_sure(verdict, side)}."
-    return (
-        f"{what}{end}" if side.drifted else f"Like the reference: {what[0].lower()}{what[1:]}{end}"
-    )
+    # A large move that habit explains is no drift, but "like the reference" it is not.
+    plain = side.drifted or side.contrast.over_gate
+    return f"{what}{end}" if plain else f"Like the reference: {what[0].lower()}{what[1:]}{end}"
 
 
 def describe(context: Context, name: str, contrast: Contrast) -> str:

@@ -35,7 +35,7 @@ def command(data: str, *, output: Path, name: str | None, force: bool) -> int:
     if output.exists() and not force:
         msg = f"There is a file {output} already; name another with -o, or add --force."
         raise UsageError(msg)
-    text = init_config(data, name=name, folder=output.absolute().parent)
+    text = init_config(data, name=name, base=output.absolute().parent)
     output.write_text(text, encoding="utf-8")
     say(f"wrote {output}; next: driftloop check -c {output}")
     return 0

@@ -72,9 +72,12 @@ def alarm_of(key: str, state: AlarmState, findings: Sequence[Finding]) -> Alarm:
     own = [index for index, finding in enumerate(findings) if key_of(finding) == key]
     drifted = tuple(index for index in own if findings[index].drifted)
     shown = drifted or tuple(own[:1])
-    title = findings[shown[0]].message if shown else f"{key} differs from the reference."
     if state == "closed":
         title = f"{_subject(key)} is as in the reference again."
+    elif drifted:
+        title = f"{_subject(key)}: {findings[drifted[0]].message}"
+    else:
+        title = f"{_subject(key)} differs from the reference, though not surely in this window."
     return Alarm(key=key, state=state, title=title, findings=shown)
 
 

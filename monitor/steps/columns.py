@@ -28,7 +28,8 @@ class Past:
 
     windows: Sequence[Window] = ()
     observations: Sequence[Observation] = ()
-    findings: Sequence[FindingPoint] = ()
+    drifted: frozenset[tuple[Window, str | None]] = frozenset()  #: column, and when it differed
+    figures: Sequence[FindingPoint] = ()  #: figures of merit of all rows
     since: Mapping[str, datetime] = field(default_factory=dict)  #: alarm key -> first window
 
 
@@ -46,14 +47,14 @@ class Columns:
     def views(self) -> tuple[ColumnView, ...]:
         """Physical columns, then those made from them."""
         lines = history(self.baseline.evidence, [*self.past.observations, self.observation])
-        drifted = {(point.window, point.column) for point in self.past.findings if point.drifted}
+        drifted = self.past.drifted
         return tuple(
             self._view(column, lines.get(column.name, []), drifted)
             for column in self.baseline.plan.every
         )
 
     def _view(
-        self, column: Column, line: Sequence[float], drifted: set[tuple[Window, str | None]]
+        self, column: Column, line: Sequence[float], drifted: frozenset[tuple[Window, str | None]]
     ) -> ColumnView:
         name = column.name
         verdict = self.context.verdicts.get(name)
@@ -116,7 +117,7 @@ class Columns:
         self,
         column: Column,
         line: Sequence[float],
-        drifted: set[tuple[Window, str | None]],
+        drifted: frozenset[tuple[Window, str | None]],
         *,
         told: bool,
     ) -> tuple[HistoryPoint, ...]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from monitor.core.window import Window
 from monitor.evidence.types import Observation
 from monitor.steps import observations
 from monitor.steps.columns import Past
+from monitor.steps.sections import METRICS
 from monitor.store.records import StoredObservation
 from monitor.store.store import Store
 
@@ -45,11 +47,12 @@ class Memory:
     def past(self) -> Past:
         """What lines over time are drawn from."""
         earlier = self._stored(HISTORY - 1)
-        findings = (
-            self.store.runs.findings(self.monitor, windows=HISTORY - 1, until=earlier[-1].window)
-            if earlier
-            else []
-        )
+        until = earlier[-1].window if earlier else None
+        told, figures = [], []
+        if until is not None:
+            find = partial(self.store.runs.findings, self.monitor, windows=HISTORY - 1, until=until)
+            told = find(drifted=True)
+            figures = find(statistics=METRICS, segments=False)
         opened = [
             (alarm.key, alarm.opened.start)
             for alarm in self.store.alarms.list(self.monitor)
@@ -59,7 +62,8 @@ class Memory:
         return Past(
             windows=[entry.window for entry in earlier],
             observations=[observations.from_bytes(entry.observation) for entry in earlier],
-            findings=findings,
+            drifted=frozenset((point.window, point.column) for point in told),
+            figures=figures,
             since=dict(sorted(opened, key=lambda pair: pair[1])),
         )
 

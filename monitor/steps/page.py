@@ -76,7 +76,7 @@ def view(run: Run, past: Past, rows: Sequence[NewQueueRow], frame: Frame) -> Rep
         columns=columns,
         balance=sections.balance(baseline.pooled, profile, roles, drifted),
         bias=sections.bias(judged.findings, baseline.pooled, baseline.scalars),
-        performance=sections.performance(judged.findings, past.findings, start),
+        performance=sections.performance(judged.findings, past.figures, start),
         quality=sections.quality(judged.findings),
         queue=sections.cards(rows),
         queue_total=len(rows),
@@ -125,7 +125,7 @@ def _alarm(alarm: Alarm, run: Run, past: Past, frame: Frame) -> AlarmView:
     starts = [window.start for window in past.windows if since and window.start >= since]
     return AlarmView(
         key=alarm.key,
-        title=alarm.title,
+        title=alarm.title if alarm.state == "closed" else f"{_named(alarm.key)} differs",
         state=alarm.state,
         since=since.astimezone(frame.zone) if since else None,
         windows_open=len(starts) + 1,
@@ -135,6 +135,11 @@ def _alarm(alarm: Alarm, run: Run, past: Past, frame: Frame) -> AlarmView:
         budget_text=_budget_text(frame.budget, len(run.baseline.series)),
         severity=_severity(run, alarm),
     )
+
+
+def _named(key: str) -> str:
+    """What differs, as code: "`temp`", "`volume:rows`"."""
+    return f"`{key.removeprefix('column:')}`"
 
 
 def _severity(run: Run, alarm: Alarm) -> Severity:

@@ -22,6 +22,11 @@ from reports.view import (
     ValuePoint,
 )
 
+#: Figures of merit whose history is drawn.
+METRICS = (
+    "accuracy", "f1", "roc_auc", "log_loss", "brier_score_loss", "mean_absolute_error",
+    "root_mean_squared_error", "mean_error", "estimated_accuracy", "estimated_roc_auc",
+)  # fmt: skip
 _MAX_CLASSES = 12
 _MAX_CARDS = 30
 _MAX_FIELDS = 8
@@ -126,14 +131,12 @@ def performance(
     for finding in findings:
         if not finding.check.startswith("performance.") or finding.segment is not None:
             continue
-        if finding.statistic == "rows":
+        if finding.statistic not in METRICS:
             continue
         points = [
             ValuePoint(window_start=point.window.start, value=point.value)
             for point in past
-            if point.check == finding.check
-            and point.statistic == finding.statistic
-            and point.segment is None
+            if point.check == finding.check and point.statistic == finding.statistic
         ]
         if window_start is not None:
             points.append(
