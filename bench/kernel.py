@@ -82,7 +82,8 @@ def profiled(engine: Local, path: Path, plan: Plan, *, split: bool) -> int:
     """Rows that were profiled."""
     stream = batches(path)
     first = next(stream)
-    reading = Reading(first.schema, chained(first, stream))
+    rows = pq.ParquetFile(path).metadata.num_rows
+    reading = Reading(first.schema, chained(first, stream), rows_hint=rows)
     if split:
         return sum(part.rows for part in engine.profile_split(reading, plan, ByOrder()))
     return engine.profile(reading, plan).rows

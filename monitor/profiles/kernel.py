@@ -42,9 +42,19 @@ class Profiler:
     half : bool
         For the reference: the rows that encoders were fitted on (see `hashing.fitting_half`)
         are left out of the columns derived from embeddings, from their row counts too.
+    ceiling : Ceiling, optional
+        Shared by the parts of one reference: their samples together are that of the whole, and
+        each is the smaller.
     """
 
-    def __init__(self, plan: Plan, *, window: Window | None = None, half: bool = False) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        window: Window | None = None,
+        half: bool = False,
+        ceiling: sampling.Ceiling | None = None,
+    ) -> None:
         self.plan, self.window, self.half = plan, window, half
         self.pending: list[pa.RecordBatch] = []
         self.pending_rows = self.rows = self.late = 0
@@ -52,7 +62,7 @@ class Profiler:
         self.feeds: dict[str, Feed] = {n: feed_of(c, plan) for n, c in self.columns.items()}
         self.rules = {rule.name: RuleCounter(rule, plan.roles.id) for rule in plan.rules}
         self.cells = CellCounter(plan.cells)
-        self.sample = sampling.SampleCounter(plan)
+        self.sample = sampling.SampleCounter(plan, ceiling)
         self.errors: dict[str, str] = {}
         self.seen: pa.Schema | None = None
         self.extra: dict[str, str] = {}

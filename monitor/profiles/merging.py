@@ -48,6 +48,11 @@ _I = TypeVar("_I", np.int64, np.uint64)
 
 def blocks(left: BlockMoments, right: BlockMoments) -> BlockMoments:
     """Sums of both; components that one side lacks count as zero."""
+    if left.sums.shape == right.sums.shape:
+        sums, squares = left.sums + right.sums, left.squares + right.squares
+        return dataclasses.replace(
+            left, blocks=left.blocks + right.blocks, sums=sums, squares=squares
+        )
     width = max(left.sums.shape[1], right.sums.shape[1])
     return dataclasses.replace(
         left,

@@ -248,4 +248,9 @@ def _present(
     if not array.null_count:
         return array.to_numpy(zero_copy_only=False), None
     missing = array.is_null().to_numpy(zero_copy_only=False)
-    return array.drop_null().to_numpy(zero_copy_only=False), missing
+    raw = np.frombuffer(array.buffers()[1], dtype=array.type.to_pandas_dtype())
+    raw = raw[array.offset : array.offset + len(array)]
+    keep = np.flatnonzero(~missing)
+    out = scratch.get("present", raw.dtype, len(keep))
+    np.take(raw, keep, out=out, mode="clip")
+    return out, missing

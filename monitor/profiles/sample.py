@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy import stats
+from scipy.special import stdtrit
 
 from monitor.core.finding import MAX_ROWS
 from monitor.profiles import merging
@@ -50,10 +50,31 @@ def _hash_rows(batch: pa.Table, names: Sequence[str], rows: int) -> Hashes:
     return hash_rows(columns, rows)
 
 
-class SampleCounter:
-    """Keeps the k least (key hash, content hash), each with its number of copies."""
+class Ceiling:
+    """The k-th least distinct key hash of all parts that are profiled side by side.
 
-    def __init__(self, plan: Plan) -> None:
+    The parts' samples together must hold the k least of all rows, not each its own k: with
+    many small parts keeping rows would cost more than all counting.
+    """
+
+    def __init__(self, k: int) -> None:
+        self.k = k
+        self.least = np.empty(0, np.uint64)
+
+    def lower(self, hashes: Hashes) -> np.uint64:
+        """Take in more hashes; gives the greatest that may still be needed."""
+        self.least = merging.least_distinct(np.concatenate([self.least, hashes]), self.k)
+        return self.least[-1] if len(self.least) == self.k else _ALL
+
+
+class SampleCounter:
+    """Keeps the k least (key hash, content hash), each with its number of copies.
+
+    With a `ceiling` that other parts share, only what the sample of all parts together needs.
+    """
+
+    def __init__(self, plan: Plan, ceiling: Ceiling | None = None) -> None:
+        self.ceiling = ceiling
         self.plan, self.k = plan, plan.sample_size
         self.population = self.dropped_images = 0
         self.threshold = _ALL
@@ -65,6 +86,8 @@ class SampleCounter:
     def add(self, batch: pa.Table, hashes: Hashes) -> None:
         """Look at one buffer; `hashes` are its key hashes, shape (n,)."""
         self.population += len(hashes)
+        if self.ceiling is not None:
+            self.threshold = min(self.threshold, self.ceiling.lower(hashes))
         self._lower(hashes)
         chosen = np.flatnonzero(hashes <= self.threshold)
         if not len(chosen):
@@ -150,12 +173,12 @@ class SampleCounter:
 
 
 def _keys(table: pa.Table, hashes: Hashes, id_column: str | None) -> tuple[Any, ...]:
-    ids: list[Any] = [None] * len(hashes)
-    if id_column is not None and id_column in table.column_names:
-        ids = key_column(whole(table.column(id_column))).to_pylist()
-    return tuple(
-        f"{int(h):016x}" if key is None else key for key, h in zip(ids, hashes, strict=True)
-    )
+    digits = hashes.astype(">u8").tobytes().hex()
+    names = [digits[at : at + 16] for at in range(0, len(digits), 16)]
+    if id_column is None or id_column not in table.column_names:
+        return tuple(names)
+    ids = key_column(whole(table.column(id_column))).to_pylist()
+    return tuple(name if key is None else key for key, name in zip(ids, names, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +211,7 @@ def _share(
 ) -> Duplicates:
     """Ratio over distinct keys, a simple random sample of them; t interval of the ratio."""
     total = int(rows.sum())
-    exact = len(sample.hashes) < sample.k
+    exact = total == sample.population
     examples = tuple(sample.keys[at] for at in first[broken > 0][:MAX_ROWS].tolist())
     if total == 0:
         return Duplicates(float("nan"), (float("nan"), float("nan")), exact, ())
@@ -199,7 +222,7 @@ def _share(
     spread = float(np.std(broken - share * rows, ddof=1)) / float(rows.mean()) / np.sqrt(n)
     if not broken.any():  # the rule of three, with the exact 97.5 % limit
         return Duplicates(share, (0.0, 1 - 0.025 ** (1 / n)), exact, ())
-    half = float(stats.t.ppf(0.975, n - 1)) * spread
+    half = float(stdtrit(n - 1, 0.975)) * spread
     return Duplicates(share, (max(0.0, share - half), min(1.0, share + half)), exact, examples)
 
 

@@ -15,6 +15,7 @@ from monitor.profiles.casting import plain, to_micros
 from monitor.profiles.chunks import simple_batch
 from monitor.profiles.kernel import BUFFER_ROWS, Profiler, micros_of
 from monitor.profiles.plan import Plan
+from monitor.profiles.sample import Ceiling
 from monitor.profiles.types import Profile
 
 #: Rows that all windows together may hold back before the kernel runs on the fullest.
@@ -61,7 +62,8 @@ class _ByTime:
         self.order = np.argsort([micros_of(window.start) for window in how.windows])
         self.starts = np.array([micros_of(how.windows[at].start) for at in self.order], np.int64)
         self.ends = np.array([micros_of(how.windows[at].end) for at in self.order], np.int64)
-        self.profilers = [_profiler(plan, schema) for _ in how.windows]
+        makes = _Makes(plan, schema)
+        self.profilers = [makes.profiler() for _ in how.windows]
 
     def update(self, batch: pa.RecordBatch) -> None:
         at = batch.schema.get_field_index(self.how.timestamp)
@@ -101,7 +103,7 @@ class ByOrder:
 
     def start(self, plan: Plan, schema: pa.Schema, rows_hint: int | None) -> Splitting:
         """A splitting of one pass."""
-        return _ByOrder(self, plan, schema, rows_hint)
+        return _ByOrder(self, _Makes(plan, schema), rows_hint)
 
     def blocks(self, rows: int) -> int:
         """How many blocks that many rows make."""
@@ -113,8 +115,7 @@ class _ByOrder:
     """Holds the first buffer back; beyond it, blocks double in size when they are too many."""
 
     how: ByOrder
-    plan: Plan
-    schema: pa.Schema
+    makes: _Makes
     rows_hint: int | None
     outside: int = 0
     held: list[pa.RecordBatch] = field(default_factory=list)
@@ -144,7 +145,7 @@ class _ByOrder:
     def _cut(self, batch: pa.RecordBatch) -> None:
         while batch.num_rows:
             if self.current is None:
-                self.current, self.filled = _profiler(self.plan, self.schema), 0
+                self.current, self.filled = self.makes.profiler(), 0
             part = batch.slice(0, self.size - self.filled)
             self.current.update(part)
             self.filled += part.num_rows
@@ -176,23 +177,31 @@ class _ByOrder:
     def _few(self) -> list[Profile]:
         """All rows fit in one buffer: cut them evenly."""
         table = pa.Table.from_batches(
-            self.held, schema=self.held[0].schema if self.held else self.schema
+            self.held, schema=self.held[0].schema if self.held else self.makes.schema
         )
         count = self.how.blocks(table.num_rows)
         ends = np.linspace(0, table.num_rows, count + 1).round().astype(int)
         parts = []
         for start, end in pairwise(ends.tolist()):
-            profiler = _profiler(self.plan, self.schema)
+            profiler = self.makes.profiler()
             for batch in table.slice(start, end - start).to_batches():
                 profiler.update(batch)
             parts.append(profiler.result())
         return parts
 
 
-def _profiler(plan: Plan, schema: pa.Schema) -> Profiler:
-    profiler = Profiler(plan, half=True)
-    profiler.see(schema)
-    return profiler
+class _Makes:
+    """Makes the profilers of parts of one reference."""
+
+    def __init__(self, plan: Plan, schema: pa.Schema) -> None:
+        self.plan, self.schema = plan, schema
+        # Novelty is measured on the sample of each part, so that it must be whole there.
+        self.ceiling = None if plan.encoders else Ceiling(plan.sample_size)
+
+    def profiler(self) -> Profiler:
+        profiler = Profiler(self.plan, half=True, ceiling=self.ceiling)
+        profiler.see(self.schema)
+        return profiler
 
 
 def _paired(parts: list[Profile]) -> list[Profile]:
