@@ -6,9 +6,7 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-import scipy.optimize
 import scipy.special
-import scipy.stats
 
 from monitor.stats.rates import z_value
 
@@ -107,7 +105,7 @@ def between_group_sd(values: npt.ArrayLike, variances: npt.ArrayLike) -> tuple[f
     q = float(np.sum(weights * (y - centre) ** 2))
     scale = float(weights.sum() - np.sum(weights**2) / weights.sum())
     variance = max(0.0, (q - (len(y) - 1)) / scale)
-    return math.sqrt(variance), float(scipy.stats.chi2.sf(q, len(y) - 1))
+    return math.sqrt(variance), float(scipy.special.chdtrc(len(y) - 1, q))
 
 
 def shrink(successes: npt.ArrayLike, rows: npt.ArrayLike) -> FloatArray:
@@ -144,6 +142,7 @@ def shrink(successes: npt.ArrayLike, rows: npt.ArrayLike) -> FloatArray:
 
 def _fit_prior(hits: FloatArray, n: FloatArray, mean: float) -> tuple[float, float]:
     """Mean and strength (pseudo-rows, 1 to 1e6) of the beta prior of greatest likelihood."""
+    from scipy.optimize import minimize  # noqa: PLC0415 - a quarter of a second, seldom needed
 
     def loss(point: FloatArray) -> float:
         centre = float(scipy.special.expit(point[0]))
@@ -153,21 +152,5 @@ def _fit_prior(hits: FloatArray, n: FloatArray, mean: float) -> tuple[float, flo
 
     start = np.array([math.log(mean / (1 - mean)), math.log(_PRIOR_ROWS)])
     bounds = [(start[0] - 5, start[0] + 5), (0.0, math.log(1e6))]
-    best = scipy.optimize.minimize(loss, start, method="L-BFGS-B", bounds=bounds)
+    best = minimize(loss, start, method="L-BFGS-B", bounds=bounds)
     return float(scipy.special.expit(best.x[0])), math.exp(float(best.x[1]))
-
-
-def benjamini_hochberg(p_values: npt.ArrayLike) -> FloatArray:
-    """Adjusted p-values (false discovery rate), NaN stays NaN.
-
-    Y. Benjamini, Y. Hochberg, JRSS B 57, 1995; by `scipy.stats.false_discovery_control`.
-
-    >>> benjamini_hochberg([0.01, 0.04, 0.03]).round(3).tolist()
-    [0.03, 0.04, 0.04]
-    """
-    given = np.asarray(p_values, dtype=np.float64)
-    adjusted = np.full(given.shape, math.nan)
-    known = ~np.isnan(given)
-    if known.any():
-        adjusted[known] = scipy.stats.false_discovery_control(given[known], method="bh")
-    return adjusted

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import scipy.optimize
 import scipy.special
 
 from monitor.stats.rates import UNKNOWN, Estimate, effective_rows, z_value
@@ -85,13 +84,15 @@ def kurtosis_of_ratio(ratio: float) -> float:
     >>> round(kurtosis_of_ratio(0.7978845608), 3)  # the normal law
     3.0
     """
+    from scipy.optimize import brentq  # noqa: PLC0415 - a quarter of a second, seldom needed
+
     shortest, longest = 0.3, 30.0
     if ratio <= _ratio(shortest):
         shape = shortest
     elif ratio >= _ratio(longest):
         shape = longest
     else:
-        shape = scipy.optimize.brentq(lambda beta: _ratio(beta) - ratio, shortest, longest)
+        shape = float(brentq(lambda beta: _ratio(beta) - ratio, shortest, longest))
     log_gamma = scipy.special.gammaln
     return math.exp(log_gamma(5 / shape) + log_gamma(1 / shape) - 2 * log_gamma(3 / shape))
 
