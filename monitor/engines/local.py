@@ -14,8 +14,9 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from monitor.core.ports import Reading
 from monitor.core.window import Window
-from monitor.profiles.kernel import BUFFER_ROWS, Profiler
+from monitor.profiles.kernel import BUFFER_ROWS, Profiler, with_novelty
 from monitor.profiles.plan import Plan
+from monitor.profiles.sample import Ceiling
 from monitor.profiles.split import Splitter, merged
 from monitor.profiles.types import Profile
 
@@ -49,14 +50,15 @@ class Local:
 
         Buffers go round the threads in turn, so that a run repeats itself bit for bit.
         """
-        workers = [_Worker(plan, reading.schema, window) for _ in range(self.threads)]
+        ceiling = Ceiling(plan.sample_size)
+        workers = [_Worker(plan, reading.schema, window, ceiling) for _ in range(self.threads)]
         with threadpool_limits(1, user_api="blas"):
             try:
                 for at, buffer in enumerate(_buffers(reading.batches)):
                     workers[at % len(workers)].put(buffer)
             finally:
                 profiles = [worker.finish() for worker in workers]
-        return merged(profiles)
+            return with_novelty(merged(profiles), plan, half=False)
 
     def profile_split(self, reading: Reading, plan: Plan, splitter: Splitter) -> list[Profile]:
         """The profiles of a reference's parts (windows, or blocks in file order), in one pass.
@@ -77,8 +79,10 @@ class Local:
 class _Worker:
     """A thread with a profiler of its own."""
 
-    def __init__(self, plan: Plan, schema: pa.Schema, window: Window | None) -> None:
-        self.profiler = Profiler(plan, window=window)
+    def __init__(
+        self, plan: Plan, schema: pa.Schema, window: Window | None, ceiling: Ceiling
+    ) -> None:
+        self.profiler = Profiler(plan, window=window, ceiling=ceiling)
         self.profiler.see(schema)
         self.queue: queue.Queue[list[pa.RecordBatch] | None] = queue.Queue(_WAITING)
         self.error: BaseException | None = None
@@ -106,7 +110,7 @@ class _Worker:
         self.thread.join()
         if self.error is not None:
             raise self.error
-        return self.profiler.result()
+        return self.profiler.partial()
 
 
 def _buffers(batches: Iterator[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:

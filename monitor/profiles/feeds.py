@@ -168,9 +168,8 @@ class EmbeddingFeed:
             names[feature]: NumericCounter(plan.codebooks[names[feature]])
             for feature in self.encoder.numeric_features
         }
-        self.cluster, self.novelty = names["cluster"], names["novelty"]
+        self.cluster = names["cluster"]
         self.clusters = CategoricalCounter(plan.frequent[self.cluster])
-        self.novelties = plan.codebooks[self.novelty]
 
     def add(self, array: pa.Array, held: Mask | None) -> None:
         """Count one buffer; derived columns see only the rows that are held out."""
@@ -207,19 +206,21 @@ class EmbeddingFeed:
             found[self.cluster] = self.clusters.result()
         return found
 
-    def novelty_of(self, sample: Sample, held: Mask | None) -> dict[str, ColumnProfile]:
-        """The `novelty` column: of the sample's first 4,000 rows that are held out."""
-        if self.encoder is None:
-            return {}
-        counter = NumericCounter(self.novelties)
-        if self.column.name in sample.table.column_names:
-            rows = np.arange(len(sample.hashes)) if held is None else np.flatnonzero(held)
-            column = sample.table.column(self.column.name)
-            chosen = whole(column).take(pa.array(rows[:MAX_NOVELTY_ROWS]))
-            vectors, missing = vectors_of(plain(chosen), self.encoder.dimensions)
-            counter.add(pa.array(self.encoder.novelty(vectors)))
+
+def novelty_columns(plan: Plan, sample: Sample, held: Mask | None) -> dict[str, ColumnProfile]:
+    """The `novelty` columns: of the sample's first 4,000 rows (of those that are held out)."""
+    found: dict[str, ColumnProfile] = {}
+    rows = np.arange(len(sample.hashes)) if held is None else np.flatnonzero(held)
+    for parent, encoder in plan.encoders.items():
+        name = _derived(plan.column(parent), plan)["novelty"]
+        counter = NumericCounter(plan.codebooks[name])
+        if parent in sample.table.column_names:
+            chosen = whole(sample.table.column(parent)).take(pa.array(rows[:MAX_NOVELTY_ROWS]))
+            vectors, missing = vectors_of(plain(chosen), encoder.dimensions)
+            counter.add(pa.array(encoder.novelty(vectors)))
             counter.add_missing(int(np.count_nonzero(missing)))
-        return {self.novelty: counter.result()}
+        found[name] = counter.result()
+    return found
 
 
 def _derived(column: Column, plan: Plan) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -13,7 +14,7 @@ from monitor.profiles import sample as sampling
 from monitor.profiles.casting import numbers_of, plain, to_micros, type_name
 from monitor.profiles.cells import CellCounter, Outcomes
 from monitor.profiles.chunks import simple_batch, whole
-from monitor.profiles.feeds import EmbeddingFeed, Feed, LevelFeed, feed_of
+from monitor.profiles.feeds import Feed, LevelFeed, feed_of, novelty_columns
 from monitor.profiles.hashing import fitting_half
 from monitor.profiles.levels import Levels
 from monitor.profiles.plan import Plan
@@ -177,14 +178,15 @@ class Profiler:
 
     def result(self) -> Profile:
         """The profile of all rows so far; more may be added."""
+        return with_novelty(self.partial(), self.plan, half=self.half)
+
+    def partial(self) -> Profile:
+        """A part that is to be merged with others first; `with_novelty` completes the whole."""
         self.flush()
         sample = self.sample.result()
         columns: dict[str, ColumnProfile] = {}
         for feed in self.feeds.values():
             columns |= feed.results()
-            if isinstance(feed, EmbeddingFeed):
-                held = ~fitting_half(sample.hashes) if self.half else None
-                columns |= feed.novelty_of(sample, held)
         first, last = _times(columns.get(self.plan.timestamp or ""))
         version = columns.get(self.plan.roles.model_version or "")
         notes = {name: feed.note for name, feed in self.feeds.items() if feed.note}
@@ -208,6 +210,13 @@ class Profiler:
     def _rules(self, sample: Sample) -> dict[str, RuleCount]:
         twice = sampling.duplicate_keys(sample).examples
         return {name: counter.result(twice) for name, counter in self.rules.items()}
+
+
+def with_novelty(profile: Profile, plan: Plan, *, half: bool) -> Profile:
+    """The profile with its `novelty` columns, which are measured on the sample of all its rows."""
+    held = ~fitting_half(profile.sample.hashes) if half else None
+    novelty = novelty_columns(plan, profile.sample, held)
+    return replace(profile, columns={**profile.columns, **novelty}) if novelty else profile
 
 
 def micros_of(time: datetime) -> int:

@@ -78,7 +78,8 @@ class SampleCounter:
         self.plan, self.k = plan, plan.sample_size
         self.population = self.dropped_images = 0
         self.threshold = _ALL
-        self.tables: list[pa.Table] = []
+        self.fresh: list[tuple[pa.Table, Hashes]] = []  #: rows since the last compaction
+        self.table: pa.Table | None = None
         self.hashes = np.empty(0, np.uint64)
         self.contents = np.empty(0, np.uint64)
         self.weights = np.empty(0, np.int64)
@@ -88,27 +89,22 @@ class SampleCounter:
         self.population += len(hashes)
         if self.ceiling is not None:
             self.threshold = min(self.threshold, self.ceiling.lower(hashes))
-        self._lower(hashes)
+        elif self.threshold == _ALL:
+            self._lower(hashes)
         chosen = np.flatnonzero(hashes <= self.threshold)
         if not len(chosen):
             return
-        rows = self._rows(batch, chosen)
-        self.tables.append(rows)
-        self.hashes = np.concatenate([self.hashes, hashes[chosen]])
-        contents = content_hashes(rows, self.plan, len(chosen))
-        self.contents = np.concatenate([self.contents, contents])
-        self.weights = np.concatenate([self.weights, np.ones(len(chosen), np.int64)])
-        if len(self.hashes) > 1.5 * self.k:
+        self.fresh.append((self._rows(batch, chosen), hashes[chosen]))
+        every = np.concatenate([self.hashes, *(some for _, some in self.fresh)])
+        self._lower(every)
+        if len(every) > 2 * self.k:
             self._compact()
-        else:
-            self._lower(self.hashes)
 
     def _lower(self, hashes: Hashes) -> None:
         """No row beyond the k least distinct hashes of any rows can end in the sample."""
-        if len(hashes) >= self.k and (self.threshold == _ALL or hashes is self.hashes):
-            distinct = merging.least_distinct(hashes, self.k)
-            if len(distinct) == self.k:
-                self.threshold = min(self.threshold, distinct[-1])
+        distinct = merging.least_distinct(hashes, self.k)
+        if len(distinct) == self.k:
+            self.threshold = min(self.threshold, distinct[-1])
 
     def _rows(self, batch: pa.Table, chosen: npt.NDArray[np.int64]) -> pa.Table:
         at = pa.array(chosen)
@@ -132,12 +128,21 @@ class SampleCounter:
         return pc.if_else(large, pa.scalar(None, images.type), images)
 
     def _compact(self) -> None:
-        order, self.weights = merging.bottom(self.hashes, self.contents, self.weights, self.k)
-        self.hashes, self.contents = self.hashes[order], self.contents[order]
-        table = merging.concat_tables(self.tables).take(pa.array(order)).combine_chunks()
-        self.tables = [self._capped(table)]
-        if len(self.hashes) == self.k:
-            self.threshold = min(self.threshold, self.hashes[-1])
+        """Drop what has fallen out; only what stays is worth the hash of its content."""
+        tables = [] if self.table is None else [self.table]
+        hashes, contents = [self.hashes], [self.contents]
+        for table, some in self.fresh:
+            stays = some <= self.threshold
+            tables.append(table.filter(pa.array(stays)))
+            hashes.append(some[stays])
+            contents.append(content_hashes(tables[-1], self.plan, len(hashes[-1])))
+        new = sum(map(len, hashes[1:]))
+        weights = np.concatenate([self.weights, np.ones(new, np.int64)])
+        merged = np.concatenate(hashes), np.concatenate(contents)
+        order, self.weights = merging.bottom(*merged, weights, self.k)
+        self.hashes, self.contents = merged[0][order], merged[1][order]
+        table = merging.concat_tables(tables).take(pa.array(order)).combine_chunks()
+        self.table, self.fresh = self._capped(table), []
 
     def _capped(self, table: pa.Table) -> pa.Table:
         """Images of the rows with the least hashes, up to the cap."""
@@ -157,9 +162,9 @@ class SampleCounter:
 
     def result(self) -> Sample:
         """The sample of all that was added."""
-        if self.tables:
+        if self.fresh:
             self._compact()
-        table = self.tables[0] if self.tables else pa.table({})
+        table = pa.table({}) if self.table is None else self.table
         return Sample(
             k=self.k,
             table=table,
