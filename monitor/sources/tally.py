@@ -17,6 +17,7 @@ class Tally:
     skipped: dict[str, int] = field(default_factory=dict)  #: file -> rows that do not parse
     examples: dict[str, str] = field(default_factory=dict)  #: file -> one such row
     values: dict[str, tuple[int, str, str]] = field(default_factory=dict)
+    broken_text: dict[str, int] = field(default_factory=dict)  #: column -> values not in UTF-8
     null_times: int = 0
     good_times: int = 0  #: parsed from text
     bad_times: int = 0
@@ -55,6 +56,15 @@ class Tally:
                 count=count,
             )
             for name, (count, dtype, example) in self.values.items()
+        ]
+        values += [
+            Note(
+                "broken_text",
+                f"{count} values of column {name!r} are not UTF-8; what cannot be read is \ufffd.",
+                column=name,
+                count=count,
+            )
+            for name, count in self.broken_text.items()
         ]
         times = self._times(timestamp) if timestamp is not None else []
         return bounded(rows) + bounded(values) + times + self.others

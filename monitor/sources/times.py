@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 import pyarrow as pa
@@ -19,6 +19,8 @@ TimeUnit = Literal["s", "ms", "us", "ns"]
 UTC_MICROSECONDS = pa.timestamp("us", tz="UTC")
 _PER_SECOND: dict[str, int] = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _DAY = 86_400_000_000
+_FIRST = (date(1, 1, 2) - date(1970, 1, 1)).days * _DAY
+_LAST = (date(9999, 12, 30) - date(1970, 1, 1)).days * _DAY
 #: Text of a time that ends in a zone.
 HAS_ZONE = re.compile(r"[0-9](Z|z|[+-][0-9]{2}(:?[0-9]{2})?)\s*$")
 
@@ -53,9 +55,12 @@ class Clock:
 
     def read(self, array: pa.Array, tally: Tally) -> pa.Array:
         """The array as `timestamp[us, UTC]`; what is no time becomes null and is counted."""
-        dtype = array.type
-        if pa.types.is_dictionary(dtype):
+        if pa.types.is_dictionary(array.type):
             return self.read(array.dictionary, tally).take(array.indices)
+        return _of_this_era(self._read(array, tally), tally)
+
+    def _read(self, array: pa.Array, tally: Tally) -> pa.Array:
+        dtype = array.type
         if pa.types.is_timestamp(dtype):
             tally.without_zone |= dtype.tz is None
             return array.cast(pa.timestamp("us", tz=dtype.tz), safe=False).cast(UTC_MICROSECONDS)
@@ -67,7 +72,14 @@ class Clock:
         return self._parse(array.cast(pa.string()), tally)
 
     def statistic(self, raw: int, dtype: pa.DataType) -> int | None:
-        """A stored minimum or maximum (as the file's raw integer) in microseconds UTC."""
+        """A stored minimum or maximum (the file's raw integer) in microseconds UTC.
+
+        None where it says nothing: of another type, or no time of a calendar.
+        """
+        value = self._statistic(raw, dtype)
+        return value if value is not None and _FIRST <= value <= _LAST else None
+
+    def _statistic(self, raw: int, dtype: pa.DataType) -> int | None:
         if pa.types.is_timestamp(dtype):
             return raw * 1_000_000 // _PER_SECOND[dtype.unit]
         if pa.types.is_date32(dtype):
@@ -130,6 +142,20 @@ class Clock:
     def _refuse(self, what: str) -> None:
         msg = f"Column {self.column!r} of {self.source} {what}."
         raise UnreadableSourceError(msg)
+
+
+def _of_this_era(times: pa.Array, tally: Tally) -> pa.Array:
+    """Times before the year 1 or after 9999 are none: no calendar can show them."""
+    values = times.cast(pa.int64())
+    bounds = pc.min_max(values)
+    low, high = bounds["min"].as_py(), bounds["max"].as_py()
+    if low is None or (low >= _FIRST and high <= _LAST):
+        return times
+    fine = pc.and_(pc.greater_equal(values, _FIRST), pc.less_equal(values, _LAST))
+    outside = values.filter(pc.fill_null(pc.invert(fine), fill_value=False))
+    tally.bad_times += len(outside)
+    tally.bad_time = tally.bad_time or f"{outside[0]} microseconds since 1970"
+    return pc.if_else(fine, times, pa.scalar(None, UTC_MICROSECONDS))
 
 
 def plain_time(dtype: pa.DataType) -> pa.DataType:

@@ -91,6 +91,18 @@ def reader_for(
     source: pa.DataType, target: pa.DataType, column: str, tally: Tally
 ) -> Callable[[pa.Array], pa.Array]:
     """A function that brings arrays of a column to its type; what does not fit is counted."""
+    convert = _converter(source, target, column, tally)
+    if pa.types.is_string(target):
+        return lambda array: _sound(convert(array), column, tally)
+    return convert
+
+
+def _converter(
+    source: pa.DataType, target: pa.DataType, column: str, tally: Tally
+) -> Callable[[pa.Array], pa.Array]:
+    if pa.types.is_dictionary(target) and source.equals(target):
+        levels = reader_for(source.value_type, target.value_type, column, tally)
+        return lambda array: _releveled(array, levels, target)
     if source.equals(target):
         return lambda array: array
     if pa.types.is_dictionary(target):
@@ -100,6 +112,20 @@ def reader_for(
         inner = reader_for(source, target.value_type, column, tally)
         return lambda array: _encode(inner(array), target)
     return lambda array: _convert(array, target, column, tally)
+
+
+def _sound(array: pa.StringArray, column: str, tally: Tally) -> pa.StringArray:
+    """Text that is UTF-8: files may hold other bytes, which nothing below could print."""
+    try:
+        array.validate(full=True)
+    except pa.ArrowInvalid:
+        raw = array.cast(pa.binary()).to_pylist()
+        texts = [as_text(value) for value in raw]
+        pairs = zip(raw, texts, strict=True)
+        bad = sum(1 for was, now in pairs if was is not None and was != (now or "").encode())
+        tally.broken_text[column] = tally.broken_text.get(column, 0) + bad
+        return pa.array(texts, pa.string())
+    return array
 
 
 def _encode(array: pa.Array, target: pa.DataType) -> pa.Array:

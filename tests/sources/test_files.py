@@ -340,6 +340,31 @@ def test_a_few_texts_that_are_no_time_are_counted(tmp_path):
     assert "'yesterday'" in next(n.message for n in notes if n.kind == "unparsable_times")
 
 
+def test_times_beyond_every_calendar_are_none(tmp_path):
+    times = [0, 2**62, None, -(2**62)]
+    pq.write_table(pa.table({"ts": pa.array(times, pa.timestamp("us"))}), tmp_path / "t.parquet")
+    source = files(str(tmp_path))
+
+    table, notes = read(source, timestamp="ts")
+
+    assert table["ts"].to_pylist() == [datetime(1970, 1, 1, tzinfo=UTC), None, None, None]
+    assert ("unparsable_times", 2) in {(note.kind, note.count) for note in notes}
+    assert source.extent("ts")[0].start == datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("encode", [False, True])
+def test_bytes_that_are_no_utf_8_become_readable_text_and_are_counted(encode, tmp_path):
+    raw = pa.array([b"good", b"b\xffd", None, "\u00fc".encode()])
+    text = pa.StringArray.from_buffers(4, raw.buffers()[1], raw.buffers()[2], raw.buffers()[0], 1)
+    text = text.dictionary_encode() if encode else text
+    pq.write_table(pa.table({"x": text}), tmp_path / "t.parquet", use_dictionary=encode)
+
+    table, notes = read(files(str(tmp_path)))
+
+    assert table["x"].to_pylist() == ["good", "b\ufffdd", None, "\u00fc"]
+    assert [(note.kind, note.count) for note in notes] == [("broken_text", 1)]
+
+
 def test_null_times_of_pruned_row_groups_are_counted_too(tmp_path):
     times = [START + timedelta(hours=i) if i % 10 else None for i in range(1000)]
     table = pa.table({"ts": pa.array(times, pa.timestamp("us", "UTC"))})
