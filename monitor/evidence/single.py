@@ -37,7 +37,13 @@ def judge_once(
     Verdicts by name; `fired` and `drifted` are the same, `once_in_years` is nan, `sight` has the
     one scale 1, and `threshold` is the p at which the contrast would have been a discovery.
     """
-    still = replace(reference, weights=np.tile(fixed_cell(0.0, 0.0), (len(reference.weights), 1)))
+    # The reference is taken as a whole: its blocks need not look like the other file, which may be
+    # a whole of its own (a block of sorted rows, for one, spreads less than all of them).
+    still = replace(
+        reference,
+        weights=np.tile(fixed_cell(0.0, 0.0), (len(reference.weights), 1)),
+        coefficients=np.zeros_like(reference.coefficients),
+    )
     merged = merge(still, [current], [1])
     weight = reference.contrasts.weight[None, :]
     columns = max(1, len(reference.layout.series) + len(reference.scalars))

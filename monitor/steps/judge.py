@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from monitor.checks.context import Context
+from monitor.checks.quality_model_version import is_deployment
 from monitor.checks.run import run_checks
 from monitor.core.finding import Finding
 from monitor.core.ports import Note
@@ -102,12 +103,6 @@ def _judged(
         context=context,
         deployed=deployed,
     )
-
-
-def is_deployment(reference: Profile, current: Profile) -> bool:
-    """Whether most rows come from model versions that the reference does not know."""
-    new = sum(n for version, n in current.versions.items() if version not in reference.versions)
-    return bool(reference.versions) and new > current.rows / 2
 
 
 def _is_of_the_model(name: str, setup: Setup) -> bool:
