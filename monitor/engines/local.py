@@ -43,7 +43,10 @@ class Local:
     @property
     def threads(self) -> int:
         """How many threads count: those asked for, else one for each core that we may use."""
-        return self.options.threads or len(os.sched_getaffinity(0))
+        if self.options.threads:
+            return self.options.threads
+        ours = getattr(os, "sched_getaffinity", None)  # not on every system
+        return len(ours(0)) if ours is not None else os.cpu_count() or 1
 
     def profile(self, reading: Reading, plan: Plan, *, window: Window | None = None) -> Profile:
         """The profile of all rows of a reading, in one pass.

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from monitor.profiles import merging
+from monitor.profiles import sketches
 from monitor.profiles.blocks import SMALLEST, BlockSums
 from monitor.profiles.hashing import hash_array
 from monitor.profiles.levels import Levels
@@ -107,15 +107,15 @@ class CategoricalCounter:
         if self.other == 0 and len(self.counts) + len(seen) <= self.capacity:
             return
         if not len(self.sketch):
-            self.sketch = merging.sketch_of(self.counts)
+            self.sketch = sketches.sketch_of(self.counts)
         fresh = levels.values.take(pa.array(seen))
         if not (pa.types.is_string(fresh.type) or pa.types.is_large_string(fresh.type)):
             fresh = pa.array(levels.names(seen), pa.string())
         hashes = np.concatenate([self.sketch, hash_array(fresh)])
-        self.sketch = merging.least_distinct(hashes, merging.SKETCH_SIZE)
+        self.sketch = sketches.least_distinct(hashes, sketches.SKETCH_SIZE)
 
     def _prune(self) -> None:
-        self.counts, lost = merging.heaviest(self.counts, self.capacity)
+        self.counts, lost = sketches.heaviest(self.counts, self.capacity)
         self.other += lost
 
     def _add_blocks(self, positions: IntArray, component: IntArray) -> IntArray:
@@ -148,7 +148,7 @@ class CategoricalCounter:
             nulls=self.nulls,
             levels=dict(sorted(self.counts.items())),
             other=self.other,
-            distinct=merging.distinct_levels(len(self.counts), self.other, self.sketch),
+            distinct=sketches.distinct_levels(len(self.counts), self.other, self.sketch),
             blocks=BlockMoments.of(self.blocks),
             missing_blocks=BlockMoments.of(self.missing_blocks),
             capacity=self.capacity,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
@@ -16,7 +16,18 @@ import pyarrow as pa
 
 from monitor.core.errors import ProfileError
 from monitor.core.finding import MAX_ROWS
-from monitor.profiles.hashing import hash_array, hash_key
+from monitor.profiles.hashing import hash_key
+from monitor.profiles.sketches import (
+    SKETCH_SIZE,
+    bottom,
+    bottom_values,
+    distinct_levels,
+    heaviest,
+    least_distinct,
+    repeated,
+    sketch_of,
+    sparse,
+)
 
 if TYPE_CHECKING:
     from monitor.profiles.types import (
@@ -34,8 +45,6 @@ IntArray = npt.NDArray[np.int64]
 MAX_CELL_LEVELS = 1000
 #: Stands in cell tables for levels beyond those that are kept.
 OTHER = "other"
-SKETCH_SIZE = 256
-UNIQUE_SKETCH = 50_000
 
 
 class _Merges(Protocol):
@@ -43,7 +52,6 @@ class _Merges(Protocol):
 
 
 _M = TypeVar("_M", bound=_Merges)
-_I = TypeVar("_I", np.int64, np.uint64)
 
 
 def blocks(left: BlockMoments, right: BlockMoments) -> BlockMoments:
@@ -84,20 +92,6 @@ def moments(
     return n, mean, math.inf if math.isnan(m2) else m2
 
 
-def sparse(
-    parts: Iterable[tuple[npt.NDArray[_I], IntArray]],
-) -> tuple[npt.NDArray[_I], IntArray]:
-    """Sparse counts added up: (codes ascending, counts)."""
-    codes, counts = zip(*parts, strict=True)
-    every = np.concatenate(codes)
-    if not len(every):
-        return every, np.concatenate(counts)
-    order = np.argsort(every, kind="stable")
-    every, total = every[order], np.concatenate(counts)[order]
-    starts = np.flatnonzero(np.append(True, every[1:] != every[:-1]))
-    return every[starts], np.add.reduceat(total, starts)
-
-
 def numeric(left: NumericProfile, right: NumericProfile) -> NumericProfile:
     """The profile of both. Raises `ProfileError` when the codebooks differ."""
     if left.codebook_id != right.codebook_id:
@@ -131,18 +125,6 @@ def numeric(left: NumericProfile, right: NumericProfile) -> NumericProfile:
     )
 
 
-def heaviest(levels: Mapping[str, int], capacity: int) -> tuple[dict[str, int], int]:
-    """At most `capacity` levels, and the rows of those that were given up.
-
-    Misra & Gries 1982, mergeable form of Agarwal et al. 2013, but kept counts are not lowered:
-    they stay lower bounds, and what a level lost stands in `other`.
-    """
-    if len(levels) <= capacity:
-        return dict(levels), 0
-    ranked = sorted(levels.items(), key=lambda item: (-item[1], item[0]))
-    return dict(ranked[:capacity]), sum(count for _, count in ranked[capacity:])
-
-
 def categorical(left: CategoricalProfile, right: CategoricalProfile) -> CategoricalProfile:
     """The profile of both."""
     total = dict(left.levels)
@@ -170,32 +152,6 @@ def categorical(left: CategoricalProfile, right: CategoricalProfile) -> Categori
     )
 
 
-def sketch_of(levels: Iterable[str]) -> npt.NDArray[np.uint64]:
-    """Least hashes of the names of levels, ascending."""
-    return least_distinct(hash_array(pa.array(list(levels), pa.string())), SKETCH_SIZE)
-
-
-def least_distinct(hashes: npt.NDArray[np.uint64], k: int) -> npt.NDArray[np.uint64]:
-    """The k least distinct hashes, ascending; cheap where most are distinct."""
-    if len(hashes) > 4 * k:
-        some = np.sort(np.partition(hashes, 2 * k)[: 2 * k])
-        distinct = some[np.append(True, some[1:] != some[:-1])]
-        if len(distinct) >= k:
-            return np.asarray(distinct[:k])
-    every = np.sort(hashes)
-    return every[np.append(True, every[1:] != every[:-1])][:k] if len(every) else every
-
-
-def distinct_levels(kept: int, other: int, sketch: npt.NDArray[np.uint64]) -> float:
-    """Distinct levels: exact when none was given up, else from the k least hashes.
-
-    (k - 1) / (k-th least hash in 0..1), Bar-Yossef et al. 2002; relative error 1/sqrt(k - 2).
-    """
-    if other == 0 or len(sketch) < SKETCH_SIZE:
-        return float(max(kept, len(sketch)))
-    return max(float(kept), (SKETCH_SIZE - 1) / (float(sketch[-1]) / 2.0**64))
-
-
 def rule(left: RuleCount, right: RuleCount) -> RuleCount:
     """Counts of both; of the keys the 20 with the least hash."""
     keys = sorted({hash_key(key): key for key in (*left.rows, *right.rows)}.items())
@@ -215,20 +171,6 @@ def rule(left: RuleCount, right: RuleCount) -> RuleCount:
         hashes=hashes if known else hashes[:0],
         weights=weights if known else weights[:0],
     )
-
-
-def bottom_values(
-    hashes: npt.NDArray[np.uint64], weights: IntArray
-) -> tuple[npt.NDArray[np.uint64], IntArray]:
-    """The least distinct hashes, ascending, and the summed weights of each."""
-    distinct, total = sparse([(hashes, weights)])
-    return distinct[:UNIQUE_SKETCH], total[:UNIQUE_SKETCH]
-
-
-def repeated(weights: IntArray, checked: int) -> int:
-    """Rows that share their value with another: exact while the sketch holds all values."""
-    rows = int(weights.sum())
-    return round(int(weights[weights > 1].sum()) / rows * checked) if rows else 0
 
 
 def cells(left: CellTable, right: CellTable) -> CellTable:
@@ -313,22 +255,6 @@ def sample(left: Sample, right: Sample) -> Sample:
         weights=kept_weights,
         dropped_images=left.dropped_images + right.dropped_images,
     )
-
-
-def bottom(
-    hashes: npt.NDArray[np.uint64],
-    contents: npt.NDArray[np.uint64],
-    weights: IntArray,
-    k: int,
-) -> tuple[IntArray, IntArray]:
-    """Positions of the k least distinct (hash, content), ascending, and their summed weights."""
-    order = np.lexsort((contents, hashes))
-    if not len(order):
-        return order, weights
-    h, c = hashes[order], contents[order]
-    first = np.append(True, (h[1:] != h[:-1]) | (c[1:] != c[:-1]))
-    starts = np.flatnonzero(first)
-    return order[starts][:k], np.add.reduceat(weights[order], starts)[:k]
 
 
 def concat_tables(tables: list[pa.Table]) -> pa.Table:

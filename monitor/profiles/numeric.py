@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from monitor.profiles import merging
+from monitor.profiles import merging, sketches
 from monitor.profiles.blocks import SMALLEST, BlockSums
 from monitor.profiles.codebook import CODES, ORDER, Codebook, Node, inverse
 from monitor.profiles.scratch import scratch
@@ -188,7 +188,7 @@ class NumericCounter:
 
     def result(self) -> NumericProfile:
         """The profile of all that was added."""
-        codes, counts = merging.sparse(self._ordered())
+        codes, counts = sketches.sparse(self._ordered())
         finite, mean, m2 = self.moments
         return NumericProfile(
             codebook_id=self.codebook.id,

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from monitor.core.columns import Kind
 from monitor.core.errors import ConfigError
 from monitor.core.finding import MAX_ROWS
-from monitor.profiles import merging
+from monitor.profiles import sketches
 from monitor.profiles.casting import is_missing, numbers_of, plain, to_text
 from monitor.profiles.chunks import whole
 from monitor.profiles.expression import parse_expression
@@ -131,7 +131,7 @@ class RuleCounter:
         self.checked += len(array)
         hashes = np.concatenate([self.hashes, hash_array(array)])
         counts = np.concatenate([self.weights, np.ones(len(array), np.int64)])
-        self.hashes, self.weights = merging.bottom_values(hashes, counts)
+        self.hashes, self.weights = sketches.bottom_values(hashes, counts)
 
     def result(self, duplicates: Sequence[Any] = ()) -> RuleCount:
         """The count so far; `duplicates` are keys that occur twice, for a unique id."""
@@ -147,7 +147,7 @@ class RuleCounter:
         if self.rule.kind != "unique" or self.error:
             return count
         keys = tuple(duplicates) if self.rule.column == self.id_column else ()
-        broken = merging.repeated(self.weights, self.checked)
+        broken = sketches.repeated(self.weights, self.checked)
         return dataclasses.replace(count, broken=broken, rows=keys[:MAX_ROWS])
 
 

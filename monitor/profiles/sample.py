@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from scipy.special import stdtrit
 
 from monitor.core.finding import MAX_ROWS
-from monitor.profiles import merging
+from monitor.profiles import merging, sketches
 from monitor.profiles.chunks import whole
 from monitor.profiles.hashing import Hashes, hash_array, hash_rows
 from monitor.profiles.keys import key_column
@@ -63,7 +63,7 @@ class Ceiling:
 
     def lower(self, hashes: Hashes) -> np.uint64:
         """Take in more hashes; gives the greatest that may still be needed."""
-        self.least = merging.least_distinct(np.concatenate([self.least, hashes]), self.k)
+        self.least = sketches.least_distinct(np.concatenate([self.least, hashes]), self.k)
         return self.least[-1] if len(self.least) == self.k else _ALL
 
 
@@ -102,7 +102,7 @@ class SampleCounter:
 
     def _lower(self, hashes: Hashes) -> None:
         """No row beyond the k least distinct hashes of any rows can end in the sample."""
-        distinct = merging.least_distinct(hashes, self.k)
+        distinct = sketches.least_distinct(hashes, self.k)
         if len(distinct) == self.k:
             self.threshold = min(self.threshold, distinct[-1])
 
@@ -139,7 +139,7 @@ class SampleCounter:
         new = sum(map(len, hashes[1:]))
         weights = np.concatenate([self.weights, np.ones(new, np.int64)])
         merged = np.concatenate(hashes), np.concatenate(contents)
-        order, self.weights = merging.bottom(*merged, weights, self.k)
+        order, self.weights = sketches.bottom(*merged, weights, self.k)
         self.hashes, self.contents = merged[0][order], merged[1][order]
         table = merging.concat_tables(tables).take(pa.array(order)).combine_chunks()
         self.table, self.fresh = self._capped(table), []

@@ -37,6 +37,18 @@ def test_threads_do_not_change_the_profile(threads):
     assert_same(engine.profile(reading(), PLAN), profile_of(PLAN, TABLE))
 
 
+def test_threads_do_not_change_what_is_made_of_embeddings():
+    rows = 2 * BUFFER_ROWS + 100
+    table = pa.table({"id": np.arange(rows), "e": list(RNG.normal(size=(rows, 4)))})
+    plan = plan_of(table.slice(0, 2000), Roles(id="id", embeddings=("e",)), sample_size=6000)
+    one, two = (
+        Local(Local.Options(threads=threads)).profile(reading(table), plan) for threads in (1, 2)
+    )
+
+    assert_same(one, two)
+    assert one.columns["e.novelty"].rows == 4000
+
+
 def test_a_run_repeats_itself_bit_for_bit():
     engine = Local(Local.Options(threads=3))
 
