@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from monitor.core.ports import Reading
 from monitor.core.window import Window
-from monitor.profiles.kernel import BUFFER_ROWS, Profiler, with_novelty
+from monitor.profiles.kernel import BUFFER_BYTES, BUFFER_ROWS, Profiler, with_novelty
 from monitor.profiles.plan import Plan
 from monitor.profiles.sample import Ceiling
 from monitor.profiles.split import Splitter, merged
@@ -119,13 +119,14 @@ class _Worker:
 def _buffers(batches: Iterator[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
     """Batches gathered to buffers of enough rows for the kernel."""
     gathered: list[pa.RecordBatch] = []
-    rows = 0
+    rows = size = 0
     for batch in batches:
         gathered.append(batch)
         rows += batch.num_rows
-        if rows >= BUFFER_ROWS:
+        size += batch.nbytes
+        if rows >= BUFFER_ROWS or size >= BUFFER_BYTES:
             yield gathered
-            gathered, rows = [], 0
+            gathered, rows, size = [], 0, 0
     if gathered:
         yield gathered
 

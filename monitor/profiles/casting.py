@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,11 @@ import pyarrow.compute as pc
 from monitor.core.columns import Kind
 from monitor.profiles.chunks import simple
 
+#: Types that Arrow parses whole columns to, before values are tried one by one.
+_AT_ONCE = {
+    pa.float64(): (pa.float64(),),
+    pa.int64(): (pa.timestamp("us"), pa.timestamp("us", "UTC")),
+}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -102,11 +108,9 @@ def _parse(
         return pa.nulls(len(array), wanted), note
     if not pa.types.is_dictionary(array.type):
         array = plain(array)
-        if wanted == pa.float64():
-            try:
-                return array.cast(wanted), ""
-            except pa.ArrowInvalid:
-                pass
+        for kind in _AT_ONCE[wanted]:
+            with contextlib.suppress(pa.ArrowInvalid):
+                return array.cast(kind).cast(wanted), ""
         array = array.dictionary_encode()
     parsed = pa.array([parse(value) for value in array.dictionary.to_pylist()], wanted)
     result = parsed.take(array.indices)

@@ -13,13 +13,14 @@ from monitor.profiles import text
 from monitor.profiles.casting import is_missing, numbers_of, plain, to_text
 from monitor.profiles.categorical import CategoricalCounter, PresenceCounter
 from monitor.profiles.chunks import whole
-from monitor.profiles.embedding import vectors_of
+from monitor.profiles.embedding import Encoder, vectors_of
 from monitor.profiles.levels import Levels, encode_levels
 from monitor.profiles.numeric import NumericCounter
 from monitor.profiles.plan import Plan
 from monitor.profiles.types import ColumnProfile, Sample
 
 MAX_NOVELTY_ROWS = 4_000
+_ENCODED_ROWS = 4_096  #: at once: float64 vectors of more would not stay in the cache
 
 Mask = npt.NDArray[np.bool_]
 
@@ -177,12 +178,14 @@ class EmbeddingFeed:
         if self.encoder is None:
             self.counter.add(_mask(is_missing(array)))
             return
-        vectors, missing = vectors_of(array, self.encoder.dimensions)
+        parts = []
+        for at in range(0, len(array), _ENCODED_ROWS):
+            rows = slice(at, at + _ENCODED_ROWS)
+            part = array.slice(at, _ENCODED_ROWS)
+            parts.append(_encoded(self.encoder, part, held if held is None else held[rows]))
+        columns, clusters, missing = (np.concatenate(side) for side in zip(*parts, strict=True))
         self.counter.add(missing)
         absent = int(np.count_nonzero(missing if held is None else missing & held))
-        if held is not None:
-            vectors = vectors[held[~missing]]
-        columns, clusters = self.encoder.encode(vectors)
         for counter, values in zip(self.numbers.values(), columns.T, strict=True):
             counter.add(pa.array(np.ascontiguousarray(values)))
             counter.add_missing(absent)
@@ -205,6 +208,16 @@ class EmbeddingFeed:
             found |= {name: counter.result() for name, counter in self.numbers.items()}
             found[self.cluster] = self.clusters.result()
         return found
+
+
+def _encoded(
+    encoder: Encoder, array: pa.Array, held: Mask | None
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], Mask]:
+    """Features and clusters of the rows that have a vector and are held out; all that miss one."""
+    vectors, missing = vectors_of(array, encoder.dimensions)
+    if held is not None:
+        vectors = vectors[held[~missing]]
+    return *encoder.encode(vectors), missing
 
 
 def novelty_columns(plan: Plan, sample: Sample, held: Mask | None) -> dict[str, ColumnProfile]:

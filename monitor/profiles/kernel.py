@@ -29,6 +29,7 @@ from monitor.profiles.types import (
 )
 
 BUFFER_ROWS = 131_072  #: smaller batches are gathered: each column has a fixed cost
+BUFFER_BYTES = 64 << 20  #: with embeddings or images fewer rows are enough
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -58,7 +59,7 @@ class Profiler:
     ) -> None:
         self.plan, self.window, self.half = plan, window, half
         self.pending: list[pa.RecordBatch] = []
-        self.pending_rows = self.rows = self.late = 0
+        self.pending_rows = self.pending_bytes = self.rows = self.late = 0
         self.columns = {c.name: c for c in plan.columns if c.role != "ignored"}
         self.feeds: dict[str, Feed] = {n: feed_of(c, plan) for n, c in self.columns.items()}
         self.rules = {rule.name: RuleCounter(rule, plan.roles.id) for rule in plan.rules}
@@ -93,7 +94,8 @@ class Profiler:
             self.flush()
         self.pending.append(batch)
         self.pending_rows += batch.num_rows
-        if self.pending_rows >= BUFFER_ROWS:
+        self.pending_bytes += batch.nbytes
+        if self.pending_rows >= BUFFER_ROWS or self.pending_bytes >= BUFFER_BYTES:
             self.flush()
 
     def _inside(self, batch: pa.RecordBatch, window: Window, timestamp: str) -> pa.RecordBatch:
@@ -111,7 +113,8 @@ class Profiler:
 
     def flush(self) -> None:
         """Run the kernel on what was gathered."""
-        batches, self.pending, self.pending_rows = self.pending, [], 0
+        batches, self.pending = self.pending, []
+        self.pending_rows = self.pending_bytes = 0
         if not batches:
             return
         table = pa.Table.from_batches(batches)

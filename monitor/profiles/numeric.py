@@ -27,8 +27,8 @@ Numbers = npt.NDArray[Any]  # integers or floats of any width
 BOUND = 4.0  #: standardised values are clipped to ±BOUND for block moments
 _TOP_HALF = 1 if sys.byteorder == "little" else 0
 _SHORT = 4096  # BLAS starts no threads for so few: they cost more than they give
-_POSITIVE_INFINITY = 0x7F80
-_NEGATIVE_INFINITY = 0xFF80
+#: Codes of +inf and -inf: beyond those of finite values that overflow a float32.
+INFINITIES = np.array([0xFFFF << 32, 0], np.int64)
 _CONSOLIDATE = 16
 
 
@@ -215,9 +215,8 @@ class NumericCounter:
         for node, (prefix, bits) in enumerate(_places(self.codebook)):
             raw, counts = self.tallies[node].total()
             parts.append((prefix | ORDER[raw] << bits, counts))
-        raws = ORDER[[_POSITIVE_INFINITY, _NEGATIVE_INFINITY]] << 32
         some = np.flatnonzero(self.infinities)
-        parts.append((raws[some], np.array(self.infinities, np.int64)[some]))
+        parts.append((INFINITIES[some], np.array(self.infinities, np.int64)[some]))
         return parts
 
 

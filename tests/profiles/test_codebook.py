@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -114,6 +114,8 @@ def test_quantiles_and_moments(shape):
     st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=50),
     st.lists(st.floats(allow_nan=False), min_size=1, max_size=50),
 )
+@example(reference=[0.0, 0.0, 0.0, 1.0, 3.5e38, 3.6e38], values=[3.5e38, 3.6e38, np.inf])
+@example(reference=[0.0, 0.0, 0.0, 1.0, -3.5e38, -3.6e38], values=[-3.5e38, -np.inf])
 def test_any_values_fit_any_codebook(reference, values):
     book = learn_codebook(np.array(reference, dtype=np.float64))
     profile = counted(book, np.array(values, dtype=np.float64))
@@ -132,6 +134,9 @@ def test_infinities_are_in_the_outer_codes_and_nan_in_none():
     assert profile.counts.sum() == 4
     assert profile.counts[0] == 1
     assert profile.present == 4
+    ends = profile.codes[[0, -1]]
+    assert book.upper(ends)[0] < -1e30
+    assert book.lower(ends)[1] > 1e30
 
 
 def test_a_codebook_outlives_its_reference():

@@ -254,3 +254,20 @@ def test_any_column_of_python_objects(values):
 
     assert profile.columns["good"].present == len(array)
     assert profile.errors == {}
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["2024-01-01T00:00:00", "2024-01-02 12:30:00", None],
+        ["2024-01-01T01:00:00+01:00", "2024-01-02T12:30:00Z", None],
+        ["2024-01-01", "2024-01-02T12:30:00Z", "soon"],
+    ],
+)
+def test_times_as_text_are_times_in_utc(texts):
+    plan = plan_of(one([DAY] * 3))
+    column = profile_of(plan, one(texts)).columns["x"]
+    start = dt.datetime(2024, 1, 1, tzinfo=dt.UTC).timestamp() * 1e6
+
+    assert (column.minimum, column.maximum) == (start, start + 36.5 * 3_600e6)
+    assert column.missing == 1
