@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import KDTree
 from sklearn.neighbors import NearestNeighbors
 
 from monitor.curation.rows import BoolArray, FloatArray, IntArray
@@ -18,7 +17,7 @@ SHARE, QUANTILE = 0.25, 0.01
 #: Where more reference rows than this have an exact twin, equal features are no sign of a copy.
 MAX_TWINS = 0.2
 MAX_QUERIES, MAX_REFERENCE = 1_000, 20_000
-_NEIGHBOURS, _PROJECTED = 16, 8
+_NEIGHBOURS, _PROJECTED = 16, 64
 #: Rounding of float32 features, relative to their standard deviation of 1.
 _ROUNDING = 1e-6
 
@@ -100,19 +99,17 @@ def copy_radius(reference: FloatArray) -> float | None:
 def _join(points: FloatArray, radius: float) -> IntArray:
     """Components of the graph "nearer than radius", over a few neighbours of each point.
 
-    Orthonormal projections only shrink distances, so a search in them misses no copy; what they
-    bring together by chance is sorted out by the full distance.
+    Wide rows are searched along the directions of their largest spread. Such projections only
+    shrink distances; what they bring together by chance is sorted out by the full distance.
     """
     count = len(points)
     if count < 2 or radius <= 0:
         return np.arange(count, dtype=np.intp)
     narrow = points if points.shape[1] <= _PROJECTED else points @ _directions(points)
-    distance, near = KDTree(narrow).query(
-        narrow, k=min(_NEIGHBOURS, count), distance_upper_bound=radius * (1 + 1e-9)
-    )
-    left, place = np.nonzero(np.isfinite(distance))
-    right: IntArray = np.asarray(near, dtype=np.intp)[left, place]
-    left, right = left[left < right], right[left < right]
+    search = NearestNeighbors(n_neighbors=min(_NEIGHBOURS, count - 1)).fit(narrow)
+    distance, near = search.kneighbors()
+    left, place = np.nonzero(distance <= radius * (1 + 1e-9))
+    right: IntArray = near[left, place].astype(np.intp)
     real = np.linalg.norm(points[left] - points[right], axis=1) <= radius
     graph = coo_array((real[real], (left[real], right[real])), shape=(count, count))
     found: Any = connected_components(graph, directed=False)

@@ -56,7 +56,10 @@ def answers_of(window, rows, share=1.0, *, model=True):
 @pytest.mark.parametrize("model", [True, False])
 def test_the_estimate_is_unbiased_and_its_interval_covers(window, draws, seeds, share, model):
     truth = window[1].mean()
-    made = [estimate(answers_of(window, rows, share, model=model)) for rows in draws(seeds)]
+    made = [
+        estimate(answers_of(window, rows, share, model=model), bounds=(0, 1))
+        for rows in draws(seeds)
+    ]
     values = np.array([one.value for one in made])
 
     assert abs(values.mean() - truth) < 3 * values.std() / np.sqrt(seeds)
@@ -136,6 +139,14 @@ def test_labels_that_all_agree_do_not_claim_certainty():
     assert made.interval == (pytest.approx(0.025 ** (1 / 60)), 1.0)
 
 
+def test_the_interval_of_a_rate_stays_inside_its_bounds_and_is_not_symmetric():
+    made = estimate(Answers([0.0] + [1.0] * 39, np.full(40, 0.1)), bounds=(0, 1))
+
+    low, high = made.interval
+    assert 0 < low < made.value < high < 1
+    assert high - made.value < made.value - low
+
+
 def test_skipped_rows_stand_beside_the_estimate():
     made = estimate(Answers(np.ones(30), np.full(30, 0.1), pushed=50, skipped=10))
 
@@ -155,7 +166,9 @@ def test_half_a_queue_is_less_certain_about_a_small_window():
 def test_answers_that_are_no_numbers_are_left_out():
     values = np.array([1.0, np.nan, 0.0])
 
-    assert estimate(Answers(values, np.full(3, 0.5))).n == 2
+    made = estimate(Answers(values, np.full(3, 0.5)))
+
+    assert (made.n, made.share_missing) == (2, pytest.approx(1 / 3))
 
 
 @pytest.mark.parametrize("none", [Answers([], []), []])
