@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from monitor.sources.readers import BATCH_BYTES, BATCH_ROWS
@@ -46,8 +47,8 @@ def _same_dictionaries(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
 class Thinner:
     """Every k-th row of a stream of unknown length, k doubling as it grows; no randomness."""
 
-    def __init__(self, schema: pa.Schema, rows: int) -> None:
-        self._schema, self._rows = schema, max(rows, 1)
+    def __init__(self, rows: int) -> None:
+        self._rows = max(rows, 1)
         self._kept: list[pa.RecordBatch] = []
         self._count, self._step, self._next = 0, 1, 0
 
@@ -62,18 +63,27 @@ class Thinner:
         while self._count > 2 * self._rows:
             self._halve()
 
-    def table(self) -> pa.Table:
+    def batches(self) -> list[pa.RecordBatch]:
         """At most `rows` rows, evenly spread, in their order."""
-        table = pa.Table.from_batches(self._kept, self._schema)
-        if table.num_rows <= self._rows:
-            return table
-        spread = np.linspace(0, table.num_rows - 1, self._rows).round().astype(np.int64)
-        return table.take(pa.array(spread))
+        if self._count <= self._rows:
+            return self._kept
+        return self._take(np.linspace(0, self._count - 1, self._rows).round().astype(np.int64))
 
     def _halve(self) -> None:
-        table = pa.Table.from_batches(self._kept, self._schema)
         if self._count % 2:
             self._next += self._step
         self._step *= 2
-        even = table.take(pa.array(np.arange(0, self._count, 2)))
-        self._kept, self._count = even.to_batches(), even.num_rows
+        self._kept = self._take(np.arange(0, self._count, 2))
+        self._count = sum(batch.num_rows for batch in self._kept)
+
+    def _take(self, rows: npt.NDArray[np.int64]) -> list[pa.RecordBatch]:
+        """These rows, batch by batch: nothing is joined, so dictionaries stay as they are."""
+        ends = np.cumsum([0, *(batch.num_rows for batch in self._kept)])
+        cuts = np.searchsorted(rows, ends)
+        return [
+            batch.take(pa.array(rows[low:high] - start))
+            for batch, start, low, high in zip(
+                self._kept, ends[:-1], cuts[:-1], cuts[1:], strict=True
+            )
+            if high > low
+        ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,13 +17,14 @@ from monitor.core.ports import Note, Reading
 from monitor.core.window import Window
 from monitor.sources import places
 from monitor.sources.batches import Thinner, regrouped
+from monitor.sources.delivery import Delivery, timed
 from monitor.sources.parts import Part, differences, moment, open_parts, with_constants
 from monitor.sources.places import Format, Place
 from monitor.sources.readers import Request
 from monitor.sources.readers.dialect import CsvOptions
 from monitor.sources.tally import Tally
-from monitor.sources.times import UTC_MICROSECONDS, Clock, TimeUnit, inside
-from monitor.sources.types import plain, reader_for, unify
+from monitor.sources.times import Clock, TimeUnit
+from monitor.sources.types import plain, unify
 
 _SAMPLED_FILES = 64
 
@@ -89,16 +90,20 @@ class Files:
         spread = np.linspace(0, len(parts) - 1, min(len(parts), _SAMPLED_FILES)).round()
         chosen = [parts[index] for index in sorted({int(index) for index in spread})]
         shares = _shares(chosen, rows)
-        schema = _delivered(schema, schema.names, clock, frozenset())
-        tables = []
-        for part, share in zip(chosen, shares, strict=True):
-            thinner = Thinner(schema, share)
-            request = Request(part.reader.schema.names, clock, window)
-            found = part.sample(request, share, Tally())
-            for batch in _fitted(found, part, schema, clock, window=window, tally=Tally()):
-                thinner.add(batch)
-            tables.append(thinner.table())
-        return pa.concat_tables(tables) if tables else schema.empty_table()
+        delivery = Delivery.of(schema, schema.names, clock, window)
+        tables = [
+            self._sampled(part, share, delivery) for part, share in zip(chosen, shares, strict=True)
+        ]
+        return pa.concat_tables(tables) if tables else delivery.schema.empty_table()
+
+    def _sampled(self, part: Part, rows: int, delivery: Delivery) -> pa.Table:
+        """Rows of one file, thinned before they are cast: few of them are kept."""
+        thinner = Thinner(rows)
+        request = delivery.request(part, part.reader.few_levels())
+        for batch in delivery.windowed(part, part.sample(request, rows, Tally()), Tally()):
+            thinner.add(batch)
+        found = delivery.fitted(part, thinner.batches(), Tally())
+        return pa.Table.from_batches(found, delivery.schema)
 
     def open(
         self,
@@ -116,13 +121,16 @@ class Files:
                 raise ColumnNotFoundError(name, self.describe(), whole.names)
         clock = self._clock(timestamp, whole, window)
         chosen = [part for part in parts if _wanted(part, clock, window)]
-        schema = _delivered(whole, names, clock, _few_levels(chosen))
-        notes += differences(chosen, schema) + [n for part in chosen for n in part.reader.notes]
-        batches = self._stream(chosen, schema, clock, window, notes)
+        categories = _few_levels(chosen)
+        delivery = Delivery.of(whole, names, clock, window, categories)
+        notes += differences(chosen, delivery.schema) + [
+            n for part in chosen for n in part.reader.notes
+        ]
+        batches = self._stream(chosen, delivery, categories, notes)
         counts = [part.reader.rows for part in chosen]
         known = window is None and all(count is not None for count in counts)
         hint = sum(count or 0 for count in counts) if known else None
-        return Reading(schema, batches, notes, hint)
+        return Reading(delivery.schema, batches, notes, hint)
 
     def extent(self, timestamp: str) -> tuple[Window | None, int]:
         """First and last time and the number of rows; by statistics where files have them."""
@@ -202,21 +210,19 @@ class Files:
     def _stream(
         self,
         parts: Sequence[Part],
-        schema: pa.Schema,
-        clock: Clock | None,
-        window: Window | None,
+        delivery: Delivery,
+        categories: frozenset[str],
         notes: list[Note],
     ) -> Iterator[pa.RecordBatch]:
         tally = Tally()
 
         def rows() -> Iterator[pa.RecordBatch]:
             for part in parts:
-                request = _request(part, schema, clock, window)
-                found = part.batches(request, tally)
-                yield from _fitted(found, part, schema, clock, window=window, tally=tally)
+                found = part.batches(delivery.request(part, categories), tally)
+                yield from delivery.fitted(part, delivery.windowed(part, found, tally), tally)
 
         yield from regrouped(rows())
-        notes += tally.notes(clock.column if clock is not None else None)
+        notes += tally.notes(delivery.clock.column if delivery.clock is not None else None)
 
 
 def _wanted(part: Part, clock: Clock | None, window: Window | None) -> bool:
@@ -238,82 +244,6 @@ def _few_levels(parts: Sequence[Part]) -> frozenset[str]:
     return frozenset() if largest is None else largest.reader.few_levels()
 
 
-def _delivered(
-    schema: pa.Schema, names: Sequence[str], clock: Clock | None, categories: frozenset[str]
-) -> pa.Schema:
-    """The schema of the batches: times in UTC, few-level text as categories."""
-    fields = []
-    for name in names:
-        dtype = schema.field(name).type
-        if clock is not None and name == clock.column:
-            dtype = UTC_MICROSECONDS
-        elif name in categories and pa.types.is_string(dtype):
-            dtype = pa.dictionary(pa.int32(), pa.string())
-        fields.append(pa.field(name, dtype))
-    return pa.schema(fields)
-
-
-def _request(part: Part, schema: pa.Schema, clock: Clock | None, window: Window | None) -> Request:
-    own = part.reader.schema.names
-    wanted = set(schema.names) | ({clock.column} if clock is not None and window else set())
-    names = [name for name in own if name in wanted] or own[:1]
-    categories = frozenset(f.name for f in schema if pa.types.is_dictionary(f.type))
-    return Request(names, clock, window, categories)
-
-
-def _fitted(
-    batches: Iterator[pa.RecordBatch],
-    part: Part,
-    schema: pa.Schema,
-    clock: Clock | None,
-    *,
-    window: Window | None,
-    tally: Tally,
-) -> Iterator[pa.RecordBatch]:
-    """Batches of one file with the schema of all: timed, cut to the window, cast, completed."""
-    constants = dict(part.constants)
-    makers: list[Callable[[pa.RecordBatch], pa.Array]] | None = None
-    for batch in batches:
-        if clock is not None and (window is not None or clock.column in schema.names):
-            batch = _timed(batch, clock, constants, tally)  # noqa: PLW2901 - the same rows
-            if window is not None:
-                batch = inside(batch, clock.column, window, tally)  # noqa: PLW2901
-        if batch.num_rows == 0:
-            continue
-        if makers is None:
-            makers = [_maker(field, batch.schema, constants, tally) for field in schema]
-        arrays = [make(batch) for make in makers]
-        if arrays:
-            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-
-def _timed(
-    batch: pa.RecordBatch, clock: Clock, constants: dict[str, str | int | None], tally: Tally
-) -> pa.RecordBatch:
-    field = pa.field(clock.column, UTC_MICROSECONDS)
-    index = batch.schema.get_field_index(clock.column)
-    if index >= 0:
-        return batch.set_column(index, field, clock.read(batch.column(index), tally))
-    values = pa.array([constants.get(clock.column)])
-    times = pa.repeat(clock.read(values, tally)[0], batch.num_rows)
-    return batch.append_column(field, times)
-
-
-def _maker(
-    field: pa.Field, own: pa.Schema, constants: dict[str, str | int | None], tally: Tally
-) -> Callable[[pa.RecordBatch], pa.Array]:
-    """How one column of the delivered batches is made from those of the file."""
-    index = own.get_field_index(field.name)
-    if index >= 0:
-        convert = reader_for(own.field(index).type, field.type, field.name, tally)
-        return lambda batch: convert(batch.column(index))
-    value = constants.get(field.name)
-    if value is None:
-        return lambda batch: pa.nulls(batch.num_rows, field.type)
-    single = reader_for(pa.array([value]).type, field.type, field.name, tally)(pa.array([value]))
-    return lambda batch: single.take(pa.array(np.zeros(batch.num_rows, dtype=np.int64)))
-
-
 def _times(part: Part, clock: Clock) -> tuple[int | None, int | None, int]:
     """First and last time (microseconds UTC) and the rows of a file."""
     span = part.span(clock)
@@ -324,7 +254,7 @@ def _times(part: Part, clock: Clock) -> tuple[int | None, int | None, int]:
     first, last, rows = None, None, 0
     for batch in part.batches(request, Tally()):
         rows += batch.num_rows
-        times = _timed(batch, clock, dict(part.constants), Tally()).column(clock.column)
+        times = timed(batch, clock, dict(part.constants), Tally()).column(clock.column)
         bounds = pc.min_max(times.cast(pa.int64()))
         low, high = bounds["min"].as_py(), bounds["max"].as_py()
         if low is not None:

@@ -128,6 +128,20 @@ def test_a_sample_is_spread_over_the_whole(name, tmp_path):
     assert np.histogram(ids, 10, (0, 1000))[0] == pytest.approx(10, abs=2)
 
 
+@pytest.mark.parametrize("group_rows", [50, 3_000, 100_000])
+@pytest.mark.parametrize("rows", [100, 5_000])
+def test_a_sample_of_parquet_is_complete_and_spread_whatever_the_row_groups(
+    group_rows, rows, tmp_path
+):
+    table = pa.table({"x": np.arange(100_000)})
+    pq.write_table(table, tmp_path / "t.parquet", row_group_size=group_rows)
+
+    kept = files(str(tmp_path)).sample(rows)["x"].to_numpy()
+
+    assert len(kept) == rows
+    assert np.histogram(kept, 8, (0, 100_000))[0].min() >= rows / 16
+
+
 def test_a_window_sample_holds_only_its_rows(tmp_path):
     pq.write_table(TABLE, tmp_path / "t.parquet", row_group_size=100)
 

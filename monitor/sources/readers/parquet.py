@@ -19,6 +19,8 @@ from monitor.sources.times import Clock, microseconds, plain_time
 _FEW_LEVELS_BYTES = 32_768
 #: A sample decodes at most so many rows.
 _DECODED_ROWS = 2_000_000
+#: … of at least so many row groups, if there are and if that allows it.
+_LEAST_GROUPS = 16
 
 
 def _leaves(dtype: pa.DataType) -> int:
@@ -75,23 +77,24 @@ class ParquetReader:
         yield from self._read(groups, request, BATCH_ROWS)
 
     def sample(self, request: Request, rows: int, tally: Tally) -> Iterator[pa.RecordBatch]:
-        """Rows from up to 16 row groups spread over the file; all of them where they are few.
+        """Rows of row groups spread over the file, of all where they are few.
 
-        Parquet cannot be entered in the middle of a row group. One that is too large to be decoded
-        for a sample gives its first rows.
+        Parquet cannot be entered in the middle of a row group. Row groups that are too large to be
+        decoded for a sample give their first rows only.
         """
         groups = self._groups(request.clock, request.window, tally)
         if not groups:
             return
-        limit = max(1, min(16, _DECODED_ROWS // max(self._largest(groups), 1), len(groups)))
-        chosen = [groups[int(i)] for i in np.linspace(0, len(groups) - 1, limit).round()]
-        quota = max(_DECODED_ROWS, 4 * rows) // limit
-        for group in chosen:
+        sizes = [int(self._metadata.row_group(group).num_rows) for group in groups]
+        budget = max(_DECODED_ROWS, 4 * rows)
+        wanted = max(_LEAST_GROUPS, -(-4 * rows * len(groups) // max(sum(sizes), 1)))
+        count = max(1, min(wanted, budget // max(*sizes, 1), len(groups)))
+        for at in np.linspace(0, len(groups) - 1, count).round():
             seen = 0
-            for batch in self._read([group], request, BATCH_ROWS // 4):
+            for batch in self._read([groups[int(at)]], request, BATCH_ROWS // 4):
                 yield batch
                 seen += batch.num_rows
-                if seen >= quota:
+                if seen >= budget // count:
                     break
 
     def span(self, clock: Clock) -> Span | None:
@@ -139,9 +142,6 @@ class ParquetReader:
         stored = sum(int(group.column(leaf).total_uncompressed_size) for leaf in leaves)
         rows: int = group.num_rows
         return max(1.0, stored / max(rows, 1))
-
-    def _largest(self, groups: Sequence[int]) -> int:
-        return max(int(self._metadata.row_group(group).num_rows) for group in groups)
 
     def _groups(self, clock: Clock | None, window: Window | None, tally: Tally) -> list[int]:
         """Row groups that statistics do not rule out; their null times are counted here."""
