@@ -207,12 +207,13 @@ class Pipeline:
         memory = self._memory(monitor, baseline, window)
         self.say(f"{monitor.name}: reading {window}")
         reading = learning.open_window(self.source(monitor), baseline.plan, window, labels)
-        profile = engine.profile(reading, baseline.plan, window=window)
+        profile, parts = learning.read(engine, reading, baseline, window, setup)
         budget, position = self.budget(setup), memory.position()
         judged = judge_window(
             baseline,
             setup,
             profile,
+            baseline.observe(profile, parts),
             recent=memory.recent(max(budget.scales) - 1),
             position=position,
             budget=budget,
@@ -283,7 +284,7 @@ class Pipeline:
                 finished_at=finished,
                 reference_version=run.baseline.version,
                 profile=run.profile.to_bytes(),
-                observation=observations.to_bytes(run.judged.observation),
+                observation=observations.to_bytes(run.judged.seen),
                 sample=run.profile.sample.to_bytes(),
                 evidence_state=remembered,
                 findings=run.judged.findings,
@@ -334,6 +335,7 @@ def _again(
         baseline,
         setup,
         profile,
+        observations.from_bytes(stored.observation or b""),
         recent=memory.recent(max(budget.scales) - 1),
         position=memory.position(),
         budget=budget,

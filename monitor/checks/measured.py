@@ -44,7 +44,7 @@ class Measured:
 
     def findings(self, context: Context) -> Iterator[Finding]:
         """Metrics of all rows, then of each group of each single segment."""
-        delta = context.scalars.design_effect
+        delta = context.scalars.agreement_effect
         for name in ("", *context.roles.segments):
             now, before = (p.cells.get(name) for p in (context.current, context.reference))
             if now is None:

@@ -133,9 +133,19 @@ def error_moments(table: CellTable, level: int) -> ErrorMoments | None:
     return ErrorMoments(rows=rows, error=error, squared=squared, absolute=absolute)
 
 
-def prediction_design_effect(windows: Sequence[Profile], prediction: str | None) -> float:
-    """Design effect of the predictions inside of the windows, 1 when it is not known."""
-    if prediction is None:
+def column_design_effect(windows: Sequence[Profile], name: str | None) -> float:
+    """Design effect of a column inside of the windows, 1 when it is not known."""
+    if name is None:
         return 1.0
-    found = (window.columns.get(prediction) for window in windows)
+    found = (window.columns.get(name) for window in windows)
     return design_effect([column.blocks for column in found if column is not None])
+
+
+def agreement_design_effect(
+    windows: Sequence[Profile], label: str | None, prediction: str | None
+) -> float:
+    """Design effect of "the prediction is the label": rows agree in clusters only if both come so.
+
+    The smaller of the two; what it misses shows as variation between windows.
+    """
+    return min(column_design_effect(windows, label), column_design_effect(windows, prediction))

@@ -47,7 +47,7 @@ class PerformanceClassification:
                 )
             return found
 
-        column = context.roles.prediction
+        column = context.roles.label
         yield from Measured(self.name, read, column, self.options).findings(context)
 
 

@@ -30,7 +30,7 @@ class PerformanceRegression:
 
     def findings(self, context: Context) -> Iterator[Finding]:
         """Metrics of all rows, then by segment."""
-        column = context.roles.prediction
+        column = context.roles.label
         yield from Measured(self.name, read, column, self.options).findings(context)
 
 

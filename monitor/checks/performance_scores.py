@@ -33,9 +33,7 @@ class PerformanceScores:
 
     def findings(self, context: Context) -> Iterator[Finding]:
         """Metrics of all rows, then by segment."""
-        scores = context.roles.scores
-        column = scores[0] if len(scores) == 1 else None
-        yield from Measured(self.name, read, column, self.options).findings(context)
+        yield from Measured(self.name, read, context.roles.label, self.options).findings(context)
 
 
 def read(table: CellTable, level: int, delta: float) -> Mapping[str, Estimate]:

@@ -16,9 +16,10 @@ import numpy as np
 from monitor.checks.outcomes import (
     RATE_METRICS,
     RateMetric,
+    agreement_design_effect,
+    column_design_effect,
     error_moments,
     positive_class,
-    prediction_design_effect,
     rate_counts,
     scored,
     segment_name,
@@ -64,7 +65,8 @@ class ScalarPlan:
     groups: tuple[GroupRate, ...] = ()
     performance: tuple[str, ...] = ()
     error_scale: float = 1.0  #: root mean squared error of the reference
-    design_effect: float = 1.0
+    design_effect: float = 1.0  #: of the predictions
+    agreement_effect: float = 1.0  #: of label and prediction taken together
 
     def values(self, profile: Profile) -> ScalarValues:
         """(value, sampling variance) of each number that this window has enough rows for."""
@@ -104,7 +106,7 @@ class ScalarPlan:
             hits, rows = (int(side.sum()) for side in rate_counts(table, "accuracy", None))
             if rows < _MIN_ROWS:
                 return None
-            return hits / rows, rate_variance(hits, rows, self.design_effect)
+            return hits / rows, rate_variance(hits, rows, self.agreement_effect)
         if metric == "roc_auc":
             return self._auc(table)
         return self._error(table, metric)
@@ -117,13 +119,13 @@ class ScalarPlan:
         if smaller < _MIN_ROWS:
             return None
         floor = rate_variance(value * smaller, smaller) / 10  # a perfect window is not exact
-        return value, max(variance, floor) * self.design_effect
+        return value, max(variance, floor) * self.agreement_effect
 
     def _error(self, table: CellTable, metric: str) -> tuple[float, float] | None:
         moments = error_moments(table, 0)
         if moments is None or moments.rows < _MIN_ROWS or moments.squared <= 0:
             return None
-        n, square = moments.rows / self.design_effect, moments.squared / moments.rows
+        n, square = moments.rows / self.agreement_effect, moments.squared / moments.rows
         if metric == "mean_error":
             mean = moments.error / moments.rows
             unit = self.error_scale
@@ -168,7 +170,8 @@ def plan_scalars(
         groups=groups,
         performance=performance,
         error_scale=scale or 1.0,
-        design_effect=prediction_design_effect(windows, roles.prediction),
+        design_effect=column_design_effect(windows, roles.prediction),
+        agreement_effect=agreement_design_effect(windows, roles.label, roles.prediction),
     )
 
 

@@ -64,10 +64,10 @@ class Local:
             return with_novelty(merged(profiles), plan, half=False)
 
     def profile_split(self, reading: Reading, plan: Plan, splitter: Splitter) -> list[Profile]:
-        """The profiles of a reference's parts (windows, or blocks in file order), in one pass.
+        """The profiles of parts (windows, or blocks in file order), in one pass.
 
-        Rows that an encoder was fitted on are left out of its columns (`Profiler(half=True)`);
-        rows in no part are counted in the `late` of the first.
+        In a reference the rows that an encoder was fitted on are left out of its columns
+        (`Profiler(half=True)`); rows in no part are counted in the `late` of the first.
         """
         splitting = splitter.start(plan, reading.schema, reading.rows_hint)
         with threadpool_limits(1, user_api="blas"):

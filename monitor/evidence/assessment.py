@@ -84,10 +84,10 @@ def assess(
     use = [
         i
         for i, scale in enumerate(budget.scales)
-        if scale <= len(recent) and not (only_due and position % every[i])
+        if scale * budget.step <= len(recent) and not (only_due and position % every[i])
     ]
     every = every[use]
-    merged = merge(reference, recent, [budget.scales[i] for i in use], calendar)
+    merged = merge(reference, recent, [budget.scales[i] * budget.step for i in use], calendar)
     omega = reference.contrasts.weight
     weight = np.outer([budget.scale_weights[i] for i in use], omega)
     own = column_shares(reference, shares)[reference.contrasts.column]

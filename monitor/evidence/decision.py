@@ -27,7 +27,9 @@ def judge(
 
     Parameters
     ----------
-    recent : the newest `max(budget.scales)` windows, oldest first; fewer at the start.
+    recent : the newest `max(budget.scales)` windows, oldest first; fewer at the start. Where the
+        reference was learned on shorter stretches than a window, each of them is
+        `budget.step` observations here.
     position : running number of the newest window; longer scales are looked at only where
         `position` is a multiple of half their length.
     shares : see `column_shares`.
@@ -49,9 +51,14 @@ def judge(
     found = assess(
         reference, recent, position=position, budget=budget, shares=shares, calendar=calendar
     )
+    newest = recent[-budget.step :]
+    named = Observation(
+        {name: counts for one in newest for name, counts in one.counts.items()},
+        {name: value for one in newest for name, value in one.scalars.items()},
+    )
     return build(
         reference,
-        recent[-1],
+        named,
         found,
         drifted=drifted(reference, found),
         calm=calm(reference, found),

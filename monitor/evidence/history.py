@@ -14,8 +14,12 @@ from monitor.evidence.types import Observation
 from monitor.evidence.weigh import merge
 
 
-def history(reference: Reference, windows: Sequence[Observation]) -> dict[str, list[float]]:
+def history(
+    reference: Reference, windows: Sequence[Sequence[Observation]]
+) -> dict[str, list[float]]:
     """Effect of the contrast that speaks for each series or scalar, in each window alone.
+
+    A window is the observations that make it up, mostly one.
 
     Returns
     -------
@@ -24,7 +28,7 @@ def history(reference: Reference, windows: Sequence[Observation]) -> dict[str, l
     voices = speakers(reference)
     effects = np.full((len(windows), len(voices)), math.nan)
     for row, window in enumerate(windows):
-        merged = merge(reference, [window], [1])
+        merged = merge(reference, window, [len(window)])
         effect, _, _ = measured(reference, merged)
         effects[row] = np.where(merged.said[0, voices], effect[0, voices], math.nan)
     names = [one.name for one in reference.judged]

@@ -78,6 +78,7 @@ class Budget:
     windows_per_year: float = 52.0
     scales: tuple[int, ...] = (1, 2, 4, 8)
     scale_weights: tuple[float, ...] = (0.5, 0.2, 0.15, 0.15)
+    step: int = 1  #: observations that make up one window: 7 where weeks are looked at by days
 
 
 @dataclass(frozen=True, slots=True)

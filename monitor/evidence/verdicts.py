@@ -30,6 +30,7 @@ def build(
     own = np.argsort(reference.contrasts.column, kind="stable")
     ends = np.searchsorted(reference.contrasts.column[own], np.arange(len(names) + 1))
     voices = speakers(reference)
+    step = budget.step if budget is not None else 1
     labels = _labels(reference)
     result = {}
     for column, name in enumerate(names):
@@ -44,7 +45,8 @@ def build(
             name=name,
             voice=int(voices[column]),
             flags=(bool(drifted[column]), bool(calm[column])),
-            sight=sights[column],
+            sight={scale // step: size for scale, size in sights[column].items()},
+            step=step,
             budget=budget,
         )
     return result
@@ -70,11 +72,12 @@ def _verdict(
     voice: int,
     flags: tuple[bool, bool],
     sight: dict[int, float],
+    step: int,
     budget: Budget | None,
 ) -> Verdict:
     scale, contrast = _deciding(found, at)
     table, merged = reference.contrasts, found.merged
-    said = _contrasts(reference, found, at, labels)
+    said = _contrasts(reference, found, at, labels, step)
     place = scale * len(at) + int(np.flatnonzero(at == contrast)[0])
     scalar = table.kind[voice] == SCALAR
     column = int(table.column[voice])
@@ -120,7 +123,7 @@ def _deciding(found: Assessment, at: IntArray) -> tuple[int, int]:
 
 
 def _contrasts(
-    reference: Reference, found: Assessment, at: IntArray, labels: list[str]
+    reference: Reference, found: Assessment, at: IntArray, labels: list[str], step: int
 ) -> tuple[Contrast, ...]:
     table, merged = reference.contrasts, found.merged
     sign = np.where(table.complement[at], -1.0, 1.0)
@@ -137,7 +140,9 @@ def _contrasts(
         )  # fmt: skip
         rows = zip(kinds, words, *(one.tolist() for one in columns), strict=True)
         result.extend(
-            Contrast(kind, label, windows, value, effect, old, new, p, limit, over, due, fired)
+            Contrast(
+                kind, label, windows // step, value, effect, old, new, p, limit, over, due, fired
+            )
             for kind, label, value, effect, old, new, p, limit, over, fired in rows
         )
     return tuple(result)

@@ -50,6 +50,7 @@ class ByTime:
 
     windows: Sequence[Window]
     timestamp: str
+    half: bool = True  #: a reference, where rows that an encoder was fitted on are left out of it
 
     def start(self, plan: Plan, schema: pa.Schema, rows_hint: int | None) -> Splitting:  # noqa: ARG002 - the protocol's
         """A splitting of one pass."""
@@ -62,7 +63,7 @@ class _ByTime:
         self.order = np.argsort([micros_of(window.start) for window in how.windows])
         self.starts = np.array([micros_of(how.windows[at].start) for at in self.order], np.int64)
         self.ends = np.array([micros_of(how.windows[at].end) for at in self.order], np.int64)
-        makes = _Makes(plan, schema)
+        makes = _Makes(plan, schema, half=how.half)
         self.profilers = [makes.profiler() for _ in how.windows]
 
     def update(self, batch: pa.RecordBatch) -> None:
@@ -191,15 +192,15 @@ class _ByOrder:
 
 
 class _Makes:
-    """Makes the profilers of parts of one reference."""
+    """Makes the profilers of parts of one reference (`half`), or of one window."""
 
-    def __init__(self, plan: Plan, schema: pa.Schema) -> None:
-        self.plan, self.schema = plan, schema
+    def __init__(self, plan: Plan, schema: pa.Schema, *, half: bool = True) -> None:
+        self.plan, self.schema, self.half = plan, schema, half
         # Novelty is measured on the sample of each part, so that it must be whole there.
         self.ceiling = None if plan.encoders else Ceiling(plan.sample_size)
 
     def profiler(self) -> Profiler:
-        profiler = Profiler(self.plan, half=True, ceiling=self.ceiling)
+        profiler = Profiler(self.plan, half=self.half, ceiling=self.ceiling)
         profiler.see(self.schema)
         return profiler
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -22,14 +21,17 @@ from monitor.profiles.blocks import design_effect
 from monitor.profiles.infer import infer_columns
 from monitor.profiles.learn import learn
 from monitor.profiles.plan import Plan
-from monitor.profiles.split import ByOrder, ByTime
+from monitor.profiles.split import ByOrder, ByTime, merged
 from monitor.profiles.types import Profile
 from monitor.steps import labels as later
 from monitor.steps.engine import Engine
+from monitor.steps.observations import Seen
 from monitor.steps.setup import Setup
 
 #: Rows that codebooks, levels and encoders are learned from.
 LEARNING_ROWS = 100_000
+#: From so many windows on the reference shows by itself how they vary.
+GOOD_WINDOWS = 13
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,16 +41,21 @@ class Baseline:
     plan: Plan
     pooled: Profile  #: all windows of the reference together
     windows: int
+    step: int  #: parts of a window that its columns are judged by: 7 for a week seen by days
     by_time: bool  #: False: blocks in file order stand in for windows
-    evidence: Reference
+    evidence: Reference  #: how the columns vary from part to part
+    figures: Reference  #: how volume, gaps and performance vary from window to window
     series: Mapping[str, Series]
     folds: Mapping[str, Fold]
     scalars: ScalarPlan
     version: int | None = None
 
-    def observe(self, profile: Profile) -> Observation:
+    def observe(self, whole: Profile, parts: Sequence[Profile]) -> Seen:
         """A window as evidence reads it."""
-        return observe(self.folds, profile, self.scalars.values(profile))
+        return Seen(
+            parts=tuple(observe(self.folds, part) for part in parts),
+            whole=observe(self.folds, whole, self.scalars.values(whole)),
+        )
 
 
 def build(
@@ -73,21 +80,23 @@ def build(
     columns = infer_columns(schema, sample, setup.roles)
     plan = learn(sample, columns, setup.roles, rules=setup.rules, sample_size=setup.sample_size)
     reading = open_window(source, plan, window, labels)
-    splitter = _splitter(source, setup)
-    parts = [part for part in engine.profile_split(reading, plan, splitter) if part.rows]
-    if not parts:
+    splitter, step = _splitter(source, setup)
+    parts = engine.profile_split(reading, plan, splitter)
+    if not any(part.rows for part in parts):
         _refuse_empty(source, window)
-    return _learned(plan, parts, setup, by_time=isinstance(splitter, ByTime))
+    return _learned(plan, parts, setup, step=step, by_time=isinstance(splitter, ByTime))
 
 
 def restore(
     plan: Plan,
     pooled: Profile,
     evidence: Reference,
+    figures: Reference,
     *,
     windows: int,
+    step: int,
     by_time: bool,
-    design_effect: float,
+    effects: Mapping[str, float],
     setup: Setup,
 ) -> Baseline:
     """A stored reference: bins and scalars follow from the pooled profile."""
@@ -96,11 +105,17 @@ def restore(
         plan=plan,
         pooled=pooled,
         windows=windows,
+        step=step,
         by_time=by_time,
         evidence=evidence,
+        figures=figures,
         series={one.name: one for one in series},
         folds=folds,
-        scalars=replace(scalars, design_effect=design_effect),
+        scalars=replace(
+            scalars,
+            design_effect=effects["design_effect"],
+            agreement_effect=effects["agreement_effect"],
+        ),
     )
 
 
@@ -144,19 +159,33 @@ def _refuse_empty(source: Source, window: Window | None) -> None:
     raise ReferenceDataError(msg)
 
 
-def _splitter(source: Source, setup: Setup) -> ByOrder | ByTime:
-    """Windows like those to come; blocks in file order where time does not give enough."""
+def _splitter(source: Source, setup: Setup) -> tuple[ByOrder | ByTime, int]:
+    """Windows like those to come; blocks in file order where time does not give enough.
+
+    Few weeks say little about how weeks vary, but each has seven days: they are learned from
+    instead, and the second value says how many parts make up a window.
+    """
     if setup.blocks is not None:
-        return ByOrder(lo=setup.blocks, hi=setup.blocks)
-    timestamp = setup.roles.timestamp
-    if setup.cadence is None or timestamp is None:
-        return ByOrder()
+        return ByOrder(lo=setup.blocks, hi=setup.blocks), 1
+    timestamp, cadence = setup.roles.timestamp, setup.cadence
+    if cadence is None or timestamp is None:
+        return ByOrder(), 1
     extent = setup.reference_window or source.extent(timestamp)[0]
-    windows = [] if extent is None else list(_backwards(setup.cadence, extent))
-    return ByTime(windows, timestamp) if len(windows) >= FEWEST_WINDOWS else ByOrder()
+    windows = [] if extent is None else _backwards(cadence, extent)
+    if len(windows) < GOOD_WINDOWS and cadence.unit == "d" and cadence.count > 1 and windows:
+        days = list(days_of(Window(windows[0].start, windows[-1].end), cadence))
+        if len(days) == len(windows) * cadence.count >= FEWEST_WINDOWS:
+            return ByTime(days, timestamp), cadence.count
+    return (ByTime(windows, timestamp) if len(windows) >= FEWEST_WINDOWS else ByOrder()), 1
 
 
-def _backwards(cadence: Cadence, extent: Window) -> Sequence[Window]:
+def days_of(window: Window, cadence: Cadence) -> Iterator[Window]:
+    """The days of a window, in the zone of its monitor."""
+    start = window.start.astimezone(cadence.zone).replace(tzinfo=None)
+    return Cadence(1, "d", cadence.zone, anchor=start).tile(window.start, window.end)
+
+
+def _backwards(cadence: Cadence, extent: Window) -> list[Window]:
     """Whole windows up to the end of the reference, oldest first.
 
     Those of weeks end where the reference ends, so that no week is lost for starting on another
@@ -168,28 +197,49 @@ def _backwards(cadence: Cadence, extent: Window) -> Sequence[Window]:
     return list(cadence.tile(extent.start, extent.end))
 
 
-def _learned(plan: Plan, parts: Sequence[Profile], setup: Setup, *, by_time: bool) -> Baseline:
-    pooled = functools.reduce(Profile.merge, parts)
-    series, folds, scalars = _judged(plan, pooled, setup, parts, by_time=by_time)
-    windows = [observe(folds, part, scalars.values(part)) for part in parts]
+def _learned(
+    plan: Plan, parts: Sequence[Profile], setup: Setup, *, step: int, by_time: bool
+) -> Baseline:
+    pooled = merged(parts)
+    whole = [merged(parts[at : at + step]) for at in range(0, len(parts), step)]
+    series, folds, scalars = _judged(plan, pooled, setup, whole, by_time=by_time)
     names = [one.name for one in series]
     evidence = Reference.learn(
         series,
-        scalars.specs,
-        windows,
+        (),
+        [observe(folds, part) for part in parts],
         design_effects={name: _clustering(parts, name, "blocks") for name in names},
         missing_design_effects={name: _clustering(parts, name, "missing_blocks") for name in names},
     )
+    values = [Observation({}, scalars.values(window)) for window in whole]
     return Baseline(
         plan=plan,
         pooled=pooled,
-        windows=len(parts),
+        windows=len(whole),
+        step=step,
         by_time=by_time,
         evidence=evidence,
+        figures=Reference.learn((), scalars.specs, values, design_effects={}),
         series={one.name: one for one in series},
         folds=folds,
         scalars=scalars,
     )
+
+
+def read(
+    engine: Engine, reading: Reading, baseline: Baseline, window: Window, setup: Setup
+) -> tuple[Profile, list[Profile]]:
+    """The profile of a window, and of the parts that its columns are judged by, in one pass."""
+    timestamp = baseline.plan.timestamp
+    if baseline.step > 1 and timestamp is not None and setup.cadence is not None:
+        days = list(days_of(window, setup.cadence))
+        if days and days[-1].end == window.end:
+            parts = engine.profile_split(
+                reading, baseline.plan, ByTime(days, timestamp, half=False)
+            )
+            return merged(parts), parts
+    whole = engine.profile(reading, baseline.plan, window=window)
+    return whole, [whole]
 
 
 def _clustering(parts: Sequence[Profile], name: str, which: str) -> float:

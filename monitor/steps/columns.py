@@ -13,9 +13,10 @@ from monitor.core.columns import Column
 from monitor.core.finding import Finding
 from monitor.core.window import Window
 from monitor.evidence.history import history
-from monitor.evidence.types import Gate, Observation, Verdict
+from monitor.evidence.types import Gate, Verdict
 from monitor.steps.baseline import Baseline
 from monitor.steps.charts import chart
+from monitor.steps.observations import Seen
 from monitor.store.records import FindingPoint
 from reports.view import ColumnView, FindingView, HistoryPoint, Severity, Unit
 
@@ -27,7 +28,7 @@ class Past:
     """The windows before this one, oldest first, judged by the same version of the reference."""
 
     windows: Sequence[Window] = ()
-    observations: Sequence[Observation] = ()
+    seen: Sequence[Seen] = ()
     drifted: frozenset[tuple[Window, str | None]] = frozenset()  #: column, and when it differed
     figures: Sequence[FindingPoint] = ()  #: figures of merit of all rows
     since: Mapping[str, datetime] = field(default_factory=dict)  #: alarm key -> first window
@@ -40,13 +41,13 @@ class Columns:
     baseline: Baseline
     context: Context
     findings: Sequence[Finding]
-    observation: Observation
+    seen: Seen
     past: Past
     window: Window | None
 
     def views(self) -> tuple[ColumnView, ...]:
         """Physical columns, then those made from them."""
-        lines = history(self.baseline.evidence, [*self.past.observations, self.observation])
+        lines = history(self.baseline.evidence, [one.parts for one in (*self.past.seen, self.seen)])
         drifted = self.past.drifted
         return tuple(
             self._view(column, lines.get(column.name, []), drifted)

@@ -7,23 +7,30 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from monitor.checks.context import Context
+from monitor.checks.judged import observe
 from monitor.checks.quality_model_version import is_deployment
 from monitor.checks.run import run_checks
 from monitor.core.finding import Finding
 from monitor.core.ports import Note
 from monitor.core.window import Window
 from monitor.evidence import judge, judge_once
-from monitor.evidence.types import Budget, Observation, Verdict
+from monitor.evidence.types import Budget, Verdict
 from monitor.profiles.types import Profile
 from monitor.steps.baseline import Baseline
+from monitor.steps.observations import Seen, parts_of
 from monitor.steps.setup import Setup
+
+#: Share of the allowance that the columns have; the figures (gaps, performance) have the rest.
+_OF_COLUMNS = 0.8
+#: False discoveries among the differences that a comparison names.
+_FDR = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
     """What one window came to."""
 
-    observation: Observation
+    seen: Seen
     verdicts: Mapping[str, Verdict]
     findings: tuple[Finding, ...]
     context: Context
@@ -34,8 +41,9 @@ def judge_window(
     baseline: Baseline,
     setup: Setup,
     profile: Profile,
+    seen: Seen,
     *,
-    recent: Sequence[Observation],
+    recent: Sequence[Seen],
     position: int,
     budget: Budget,
     window: Window,
@@ -43,28 +51,46 @@ def judge_window(
     notes: Sequence[Note] = (),
 ) -> Judged:
     """A window of a monitor, with the windows before it (oldest first) for the longer scales."""
-    observation = baseline.observe(profile)
-    seen = [*recent, observation][-max(budget.scales) :]
-    verdicts = judge(baseline.evidence, seen, position=position, budget=budget)
-    return _judged(
-        baseline, setup, profile, observation, verdicts, notes=notes, window=window, now=now
-    )
+    if len(seen.parts) != baseline.step:  # off the grid: it stands alone
+        recent = ()
+    columns, figures = _budgets(baseline, budget, len(seen.parts))
+    windows = [*recent, seen][-max(budget.scales) :]
+    verdicts = judge(baseline.evidence, parts_of(windows), position=position, budget=columns)
+    whole = [window.whole for window in windows]
+    verdicts |= judge(baseline.figures, whole, position=position, budget=figures)
+    return _judged(baseline, setup, profile, seen, verdicts, notes=notes, window=window, now=now)
 
 
 def judge_pair(
     baseline: Baseline, setup: Setup, profile: Profile, notes: Sequence[Note] = ()
 ) -> Judged:
     """The one window of a comparison."""
-    observation = baseline.observe(profile)
-    verdicts = judge_once(baseline.evidence, observation)
-    return _judged(baseline, setup, profile, observation, verdicts, notes=notes)
+    seen = baseline.observe(profile, [profile])
+    verdicts = judge_once(baseline.evidence, seen.whole, fdr=_FDR)
+    verdicts |= judge_once(baseline.figures, seen.whole, fdr=_FDR)
+    return _judged(baseline, setup, profile, seen, verdicts, notes=notes)
+
+
+def _shares(baseline: Baseline) -> tuple[float, float]:
+    """How the allowance is shared between columns and figures (by the union bound)."""
+    if not baseline.figures.scalars:
+        return 1.0, 0.0
+    return (_OF_COLUMNS, 1 - _OF_COLUMNS) if baseline.series else (0.0, 1.0)
+
+
+def _budgets(baseline: Baseline, budget: Budget, step: int) -> tuple[Budget, Budget]:
+    columns, figures = _shares(baseline)
+    return (
+        replace(budget, per_year=columns * budget.per_year, step=step),
+        replace(budget, per_year=figures * budget.per_year),
+    )
 
 
 def _judged(
     baseline: Baseline,
     setup: Setup,
     profile: Profile,
-    observation: Observation,
+    seen: Seen,
     verdicts: Mapping[str, Verdict],
     *,
     notes: Sequence[Note],
@@ -85,8 +111,8 @@ def _judged(
         reference_windows=baseline.windows,
         series=baseline.series,
         scalars=baseline.scalars,
-        reference_counts=baseline.observe(baseline.pooled).counts,
-        current_counts=observation.counts,
+        reference_counts=observe(baseline.folds, baseline.pooled).counts,
+        current_counts=seen.whole.counts,
         verdicts=verdicts,
         codebooks=baseline.plan.codebooks,
         notes=tuple(notes),
@@ -97,7 +123,7 @@ def _judged(
     )
     findings = run_checks(context, setup.disabled)
     return Judged(
-        observation=observation,
+        seen=seen,
         verdicts=verdicts,
         findings=tuple(findings),
         context=context,

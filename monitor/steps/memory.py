@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 from monitor.core.window import Window
-from monitor.evidence.types import Observation
 from monitor.steps import observations
 from monitor.steps.columns import Past
+from monitor.steps.observations import Seen
 from monitor.steps.sections import METRICS
 from monitor.store.records import StoredObservation
 from monitor.store.store import Store
@@ -34,7 +34,7 @@ class Memory:
         """Running number of the window."""
         return self.store.runs.position(self.monitor, self.window)
 
-    def recent(self, windows: int) -> list[Observation]:
+    def recent(self, windows: int) -> list[Seen]:
         """The last so many windows, oldest first."""
         return [observations.from_bytes(entry.observation) for entry in self._stored(windows)]
 
@@ -61,7 +61,7 @@ class Memory:
         ]
         return Past(
             windows=[entry.window for entry in earlier],
-            observations=[observations.from_bytes(entry.observation) for entry in earlier],
+            seen=[observations.from_bytes(entry.observation) for entry in earlier],
             drifted=frozenset((point.window, point.column) for point in told),
             figures=figures,
             since=dict(sorted(opened, key=lambda pair: pair[1])),

@@ -18,13 +18,11 @@ from monitor.evidence.reference import FEWEST_WINDOWS
 from monitor.evidence.types import Budget, Verdict
 from monitor.profiles.types import Profile
 from monitor.steps import sections
-from monitor.steps.baseline import Baseline
+from monitor.steps.baseline import GOOD_WINDOWS, Baseline
 from monitor.steps.columns import Columns, Past
 from monitor.steps.judge import Judged
 from monitor.store.records import NewQueueRow
 from reports.view import AlarmView, Mark, Note, ReportView, Severity
-
-_GOOD_WINDOWS = 13
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +55,7 @@ def view(run: Run, past: Past, rows: Sequence[NewQueueRow], frame: Frame) -> Rep
     baseline, judged, profile = run.baseline, run.judged, run.profile
     roles = baseline.plan.roles
     columns = Columns(
-        baseline, judged.context, judged.findings, judged.observation, past, run.window
+        baseline, judged.context, judged.findings, judged.seen, past, run.window
     ).views()
     drifted = {column.name for column in columns if column.drifted}
     start = run.window.start.astimezone(frame.zone) if run.window else None
@@ -207,12 +205,18 @@ def _of_sight(run: Run) -> list[tuple[str, str]]:
             "windows, and show how much windows vary."
         )
         texts.append(("sight", text))
-    if baseline.windows < FEWEST_WINDOWS:
+    if baseline.step > 1:
+        text = (
+            f"The reference has {baseline.windows} windows only, so how columns vary is learned "
+            f"from its {baseline.windows * baseline.step} days; windows are judged as such days."
+        )
+        texts.append(("sight", text))
+    elif baseline.windows < FEWEST_WINDOWS:
         texts.append(("sight", "The reference has fewer than 6 windows: hardly anything is seen."))
-    elif baseline.windows < _GOOD_WINDOWS:
+    elif baseline.windows < GOOD_WINDOWS:
         text = (
             f"The reference has {baseline.windows} windows. The promise of few false mails is kept "
-            f"by seeing less; from {_GOOD_WINDOWS} windows on the sight is sharper."
+            f"by seeing less; from {GOOD_WINDOWS} windows on the sight is sharper."
         )
         texts.append(("sight", text))
     judged = run.judged.verdicts.values()

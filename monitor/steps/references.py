@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from monitor.config import Config, MonitorConfig
 from monitor.core.errors import ConfigError, ProfileError
 from monitor.core.ports import Source
 from monitor.evidence import Reference
+from monitor.profiles import packing
 from monitor.profiles.plan import Plan
 from monitor.profiles.types import Profile, Sample
 from monitor.steps import baseline as learning
@@ -99,13 +102,15 @@ def _to_store(learned: Baseline, print_: str, source: str) -> NewReference:
         plan=learned.plan.to_bytes(),
         profile=pooled.to_bytes(),
         sample=pooled.sample.to_bytes(),
-        evidence=learned.evidence.to_bytes(),
+        evidence=_packed(learned.evidence, learned.figures),
         windows=learned.windows,
         rows=pooled.rows,
         meta={
             "config": print_,
             "by_time": learned.by_time,
+            "step": learned.step,
             "design_effect": learned.scalars.design_effect,
+            "agreement_effect": learned.scalars.agreement_effect,
         },
         provenance={
             "source": source,
@@ -122,10 +127,22 @@ def _restored(stored: StoredReference, setup: Setup) -> Baseline:
     found = learning.restore(
         Plan.from_bytes(stored.plan),
         pooled,
-        Reference.from_bytes(stored.evidence),
+        *_unpacked(stored.evidence),
         windows=stored.windows,
+        step=int(stored.meta["step"]),
         by_time=bool(stored.meta["by_time"]),
-        design_effect=float(stored.meta["design_effect"]),
+        effects={name: float(stored.meta[name]) for name in ("design_effect", "agreement_effect")},
         setup=setup,
     )
     return replace(found, version=stored.version)
+
+
+def _packed(columns: Reference, figures: Reference) -> bytes:
+    parts = (columns.to_bytes(), figures.to_bytes())
+    return packing.pack([np.frombuffer(part, dtype=np.uint8) for part in parts])
+
+
+def _unpacked(data: bytes) -> tuple[Reference, Reference]:
+    """What `_packed` wrote. Raises `ProfileError`."""
+    columns, figures = packing.unpack(data, {})
+    return Reference.from_bytes(columns.tobytes()), Reference.from_bytes(figures.tobytes())

@@ -102,6 +102,7 @@ def test_a_shuffled_label_shows_in_performance_and_nowhere_else(halves):
     found = compare(halves[0], broken)
 
     checks = {finding.check.split(".")[0] for finding in found.findings if finding.drifted}
+    assert "late15" in drifted(found)
     assert "performance" in checks
     assert checks <= {"performance", "bias"}
 
