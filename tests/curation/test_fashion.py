@@ -1,4 +1,4 @@
-"""The real stream: corrupted rows from week 5 on, a class the model never saw in weeks 11 and 12."""
+"""The real stream: corrupted rows from week 5 on, an unseen class in weeks 11 and 12."""
 
 from __future__ import annotations
 
