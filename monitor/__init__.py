@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from monitor.core.version import VERSION
 
 if TYPE_CHECKING:
     from monitor.api import Comparison as Comparison
     from monitor.api import compare as compare
+
+__version__ = VERSION
 
 __all__ = ["Comparison", "__version__", "compare"]
 

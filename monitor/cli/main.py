@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import click
 
-from monitor import __version__
 from monitor.core.errors import DriftloopError
+from monitor.core.version import VERSION
 
 #: command -> (module in this folder, one line for `--help`); the module's `command` is the command.
 COMMANDS = {
@@ -55,7 +55,7 @@ class LazyGroup(click.Group):
 
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="driftloop")
+@click.version_option(VERSION, prog_name="driftloop")
 @click.option(
     "-c",
     "--config",

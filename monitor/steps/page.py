@@ -10,9 +10,9 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from urllib.parse import quote
 
-import monitor
 import reports
 from monitor.core.finding import Alarm
+from monitor.core.version import VERSION
 from monitor.core.window import Window
 from monitor.evidence.reference import FEWEST_WINDOWS
 from monitor.evidence.types import Budget, Verdict
@@ -62,7 +62,7 @@ def view(run: Run, past: Past, rows: Sequence[NewQueueRow], frame: Frame) -> Rep
     return ReportView(
         monitor=run.monitor,
         generated_at=frame.generated_at.astimezone(frame.zone),
-        version=monitor.__version__,
+        version=VERSION,
         window_start=start,
         window_end=run.window.end.astimezone(frame.zone) if run.window else None,
         rows_reference=baseline.pooled.rows,

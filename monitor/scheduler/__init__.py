@@ -1,0 +1,1 @@
+"""When: which windows are due, and the clock that runs them."""

@@ -1,0 +1,1 @@
+"""The web page: what runs, what differs, where the reports are. It only reads."""
