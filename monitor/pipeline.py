@@ -15,14 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from monitor.config import Config, MonitorConfig
+from monitor.core.columns import Column
 from monitor.core.errors import DriftloopError, UsageError
 from monitor.core.finding import Alarm, Finding
 from monitor.core.ports import Source
 from monitor.core.window import Window
 from monitor.evidence.types import Budget
-from monitor.profiles.types import Profile
+from monitor.profiles.types import Profile, Sample
 from monitor.steps import alarms as events
 from monitor.steps import baseline as learning
 from monitor.steps import mail, observations, page, queue
@@ -163,6 +165,27 @@ class Pipeline:
         UsageError
             That window was not run.
         """
+        stored = self._run_of(monitor, window)
+        setup = of_monitor(monitor)
+        baseline = self.references.version(monitor, stored.reference_version or 0, setup)
+        memory = self._memory(monitor, baseline, stored.window)
+        run = _again(stored, baseline, setup, memory, self.budget(setup))
+        rows = [r for r in self.store.queue.every(monitor.name) if r.window == stored.window]
+        times = {"started": stored.started_at, "finished": stored.finished_at}
+        return self._view(monitor, run, memory, rows, **times), stored.window
+
+    def samples(
+        self, monitor: MonitorConfig, window: Window | None = None
+    ) -> tuple[pa.Table, pa.Table, tuple[Column, ...], Window]:
+        """Stored samples of reference and window, for other tools. Raises `UsageError`."""
+        stored = self._run_of(monitor, window)
+        baseline = self.references.version(
+            monitor, stored.reference_version or 0, of_monitor(monitor)
+        )
+        current = Sample.from_bytes(stored.sample or b"").table
+        return baseline.pooled.sample.table, current, baseline.plan.columns, stored.window
+
+    def _run_of(self, monitor: MonitorConfig, window: Window | None) -> StoredRun:
         runs = self.store.runs
         stored = runs.newest(monitor.name) if window is None else runs.get(monitor.name, window)
         if stored is None or stored.profile is None or stored.reference_version is None:
@@ -171,13 +194,7 @@ class Pipeline:
                 f"No {which} of {monitor.name!r} was run yet; `driftloop run {monitor.name}` does."
             )
             raise UsageError(msg)
-        setup = of_monitor(monitor)
-        baseline = self.references.version(monitor, stored.reference_version, setup)
-        memory = self._memory(monitor, baseline, stored.window)
-        run = _again(stored, baseline, setup, memory, self.budget(setup))
-        rows = [r for r in self.store.queue.every(monitor.name) if r.window == stored.window]
-        times = {"started": stored.started_at, "finished": stored.finished_at}
-        return self._view(monitor, run, memory, rows, **times), stored.window
+        return stored
 
     def report_path(self, monitor: MonitorConfig, window: Window) -> Path:
         """Where the report of a window lies."""

@@ -63,6 +63,7 @@ def _store(config: Config) -> str:
 
 def _monitor(config: Config, monitor: MonitorConfig) -> list[dict[str, Any]]:
     from monitor.checks.run import build_checks
+    from monitor.steps import second_opinions
     from monitor.steps.baseline import check_roles
     from monitor.steps.engine import engine_of
     from monitor.steps.references import reference_source
@@ -79,6 +80,7 @@ def _monitor(config: Config, monitor: MonitorConfig) -> list[dict[str, Any]]:
         return place.describe()
 
     def engine() -> str:
+        second_opinions.check(monitor.tests)
         engine_of(monitor.engine, monitor.engine_options)
         return f"engine {monitor.engine}, {len(build_checks(monitor.checks.off))} checks"
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("monitor")
 @click.option("--week", metavar="DAY", help="A day in the window; default: the newest window.")
+@click.option("--evidently", is_flag=True, help="Evidently's report of the same window instead.")
+@click.option("--workspace", metavar="DIR|URL", help="Add it to an Evidently workspace.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the page here.")
 @json_option
 @config_option
@@ -28,6 +30,8 @@ def command(
     monitor: str,
     *,
     week: str | None,
+    evidently: bool,
+    workspace: str | None,
     output: Path | None,
     as_json: bool,
     config_path: str | None,
@@ -39,14 +43,37 @@ def command(
     with pipeline_of(context, config_path) as pipeline:
         chosen = pipeline.config.monitor(monitor)
         window = _window(pipeline, chosen, week)
-        shown, of = pipeline.redraw(chosen, window)
-        path = output or pipeline.report_path(chosen, of)
-        page.write(shown, path)
+        if evidently or workspace:
+            path = _evidently(pipeline, chosen, window, output, workspace)
+        else:
+            shown, of = pipeline.redraw(chosen, window)
+            path = output or pipeline.report_path(chosen, of)
+            page.write(shown, path)
     if as_json:
         print_json({"schema": 1, "monitor": chosen.name, "report": str(path)})
     else:
         click.echo(str(path))
     return 0
+
+
+def _evidently(
+    pipeline: Pipeline,
+    monitor: MonitorConfig,
+    window: Window | None,
+    output: Path | None,
+    workspace: str | None,
+) -> Path:
+    from monitor.external.evidently import Evidently
+
+    tool = Evidently()
+    reference, current, columns, of = pipeline.samples(monitor, window)
+    path = output or pipeline.report_path(monitor, of).with_suffix(".evidently.html")
+    snapshot = tool.snapshot(reference, current, columns)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tool.save(snapshot, path)
+    if workspace is not None:
+        tool.add(snapshot, workspace, monitor.name)
+    return path
 
 
 def _window(pipeline: Pipeline, monitor: MonitorConfig, day: str | None) -> Window | None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from monitor.core.errors import PluginError
 
-ROOMS = ("sources", "engines", "checks", "alerts", "labeling")
+ROOMS = ("sources", "engines", "checks", "alerts", "labeling", "external")
 
 
 def _module_name(name: str) -> str:

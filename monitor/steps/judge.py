@@ -16,6 +16,7 @@ from monitor.core.window import Window
 from monitor.evidence import judge, judge_once
 from monitor.evidence.types import Budget, Verdict
 from monitor.profiles.types import Profile
+from monitor.steps import second_opinions
 from monitor.steps.baseline import Baseline
 from monitor.steps.observations import Seen, parts_of
 from monitor.steps.setup import Setup
@@ -122,6 +123,9 @@ def _judged(
         rules=baseline.plan.rules,
     )
     findings = run_checks(context, setup.disabled)
+    if setup.tests:
+        samples = baseline.pooled.sample.table, profile.sample.table
+        findings += second_opinions.findings(setup.tests, *samples, baseline.plan.columns)
     return Judged(
         seen=seen,
         verdicts=verdicts,

@@ -1,0 +1,1 @@
+"""Other tools' opinions on the same rows: one file for each tool, imported only when used."""
