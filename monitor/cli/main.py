@@ -25,7 +25,6 @@ COMMANDS = {
     "report": ("report", "Draw a stored run again, without the data."),
     "queue": ("queue", "The relabel queue: list, export, similar …"),
     "reference": ("reference", "Versions of the reference: list, promote, rollback."),
-    "evidence": ("evidence", "Replay stored windows under another budget."),
     "db": ("db", "The database: upgrade."),
 }
 
