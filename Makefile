@@ -28,10 +28,10 @@ endif
 
 # $(call install,LOCK): the locked distributions by hash, then driftloop itself, editable.
 ifneq ($(UV),)
-install = $(UV) pip install --quiet --python $(BIN)/python --require-hashes -r $(1) && \
+install = $(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --no-deps --require-hashes -r $(1) && \
 	  $(UV) pip install --quiet --python $(BIN)/python --no-deps -e .
 else
-install = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1) && \
+install = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(1) && \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 endif
 
