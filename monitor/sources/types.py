@@ -171,8 +171,10 @@ def without_views(array: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArr
 
 def as_text(value: object) -> str | None:
     """Any value as text: bytes decoded, nested ones as JSON."""
-    if value is None or isinstance(value, str):
-        return value
+    if value is None:
+        return None
+    if isinstance(value, str):  # half of a surrogate pair is no text that can be stored
+        return value.encode("utf-8", errors="replace").decode("utf-8")
     if isinstance(value, bytes):
         return value.decode("utf-8", errors="replace")
     if isinstance(value, (list, dict, tuple)):

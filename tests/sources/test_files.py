@@ -407,6 +407,39 @@ def test_csv_values_may_hold_line_ends_quotes_and_delimiters(tmp_path):
     }
 
 
+@pytest.mark.parametrize("times", [1, 2_000_000])
+def test_a_quote_that_never_closes_costs_one_row(times, tmp_path):
+    (tmp_path / "t.csv").write_text('a,b\n1,"x\ny"\n3,"4\n' + "5,6\n" * times)
+
+    table, notes = read(files(str(tmp_path)))
+
+    assert table.num_rows == times + 1
+    assert table["b"][0].as_py() == "x\ny"
+    assert [(note.kind, note.count) for note in notes] == [("unparsable_rows", 1)]
+
+
+def test_a_quote_inside_of_a_value_opens_nothing(tmp_path):
+    (tmp_path / "t.csv").write_text('a,b\n1,5" pipe\n2,x\n')
+
+    table, notes = read(files(str(tmp_path)))
+
+    assert table["b"].to_pylist() == ['5" pipe', "x"]
+    assert notes == []
+
+
+def test_csv_without_text_in_it_is_refused(tmp_path):
+    (tmp_path / "t.csv").write_bytes(bytes(range(256)) * 20)
+
+    with pytest.raises(UnreadableSourceError, match="binary data"):
+        files(str(tmp_path)).schema()
+
+
+def test_json_lines_with_half_a_surrogate_pair_are_read(tmp_path):
+    (tmp_path / "t.jsonl").write_text('{"a": "\\ud800"}\n{"a": "x"}\n')
+
+    assert read(files(str(tmp_path)))[0]["a"].to_pylist() == ["?", "x"]
+
+
 def test_csv_with_decimal_commas_and_another_encoding(tmp_path):
     (tmp_path / "t.csv").write_bytes("größe;wert\nä;1,5\nß;2,25\n".encode("cp1252"))
 

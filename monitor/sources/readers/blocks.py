@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import io
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +15,8 @@ import pyarrow as pa
 from monitor.sources.places import Place
 
 _PIECES = 16
+#: A quote that does not close within so many lines is taken for a broken row.
+_OPEN_LINES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +76,59 @@ def lines(place: Place, size: int) -> Iterator[bytes]:
                 yield block[:end]
     if rest.strip():
         yield rest
+
+
+def closed_lines(
+    physical: Iterable[bytes], quote: bytes, delimiter: bytes, broken: Callable[[bytes], None]
+) -> Iterator[bytes]:
+    """Rows whose quotes close, of one line or several; a line whose quote does not is `broken`.
+
+    Only a quote at the beginning of a value opens it (5" is five inches).
+    """
+    opening = re.compile(rb"(?:\A|%s)\s*%s" % (re.escape(delimiter), re.escape(quote)))
+    held: list[bytes] = []
+    quotes = 0
+
+    def settled(todo: deque[bytes], *, final: bool) -> Iterator[bytes]:
+        nonlocal quotes
+        while todo or (final and held):
+            if todo:
+                line = todo.popleft()
+                quotes += line.count(quote) if held or opening.search(line) else 0
+                held.append(line)
+            if quotes % 2 == 0:
+                yield b"".join(held)
+            elif len(held) > _OPEN_LINES or (final and not todo):
+                broken(held[0])
+                todo.extendleft(reversed(held[1:]))
+            else:
+                continue
+            held.clear()
+            quotes = 0
+
+    for line in physical:
+        yield from settled(deque([line]), final=False)
+    yield from settled(deque(), final=True)
+
+
+class Chunks(io.RawIOBase):
+    """Pieces of bytes as a file that can be read once."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        super().__init__()
+        self._chunks, self._rest = chunks, b""
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """The next bytes; 0 at the end."""
+        found, size = [self._rest], len(self._rest)
+        while size < len(buffer) and (chunk := next(self._chunks, None)) is not None:
+            found.append(chunk)
+            size += len(chunk)
+        whole = b"".join(found)
+        size = min(len(buffer), len(whole))
+        buffer[:size], self._rest = whole[:size], whole[size:]
+        return size

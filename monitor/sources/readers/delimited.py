@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO, Any
 
 import pyarrow as pa
 from pyarrow import csv
@@ -13,12 +13,14 @@ from pyarrow import csv
 from monitor.core.ports import Note
 from monitor.sources.places import Place
 from monitor.sources.readers import NothingInItError, Request, WithoutStatistics, check_names
-from monitor.sources.readers.blocks import Pieces, open_text, pieces
-from monitor.sources.readers.dialect import CsvOptions, sniff
+from monitor.sources.readers.blocks import Chunks, Pieces, closed_lines, lines, open_text, pieces
+from monitor.sources.readers.dialect import CsvOptions, is_binary, sniff
 from monitor.sources.tally import Tally, bounded
 from monitor.sources.types import common_type, reader_for
 
 _BLOCK = 4 << 20
+_LOOKED_AT = 1 << 16
+_OPEN_QUOTE = re.compile(r"straddling|out of sync")
 _FAILED_COLUMN = re.compile(r"In CSV column #(\d+)")
 
 
@@ -32,18 +34,25 @@ class CsvReader(WithoutStatistics):
         seen = pieces(place, budget)
         if not seen.head.strip(b"\x00\xef\xbb\xbf\xff\xfe \t\r\n"):
             raise NothingInItError
+        if options.encoding is None and is_binary(seen.head[:_LOOKED_AT]):
+            msg = "it holds binary data, no text"
+            raise pa.ArrowInvalid(msg)
         self._dialect = sniff(seen.head, options)
         if self._dialect.guessed_encoding:
             message = f"{place.name} is not UTF-8; it is read as {self._dialect.encoding}."
             self.notes.append(Note("encoding_guessed", message))
         self._names: list[str] = []
-        self.schema = self._infer(seen)
         self._whole = seen.whole
+        self._mended = seen.whole and self._can_mend and seen.head.count(self._quote) % 2 == 1
+        if self._mended:
+            mended = self._closed(seen.head.splitlines(keepends=True), lambda _: None)
+            seen = Pieces(b"".join(mended), (), whole=True)
+        self.schema = self._infer(seen)
 
     def batches(self, request: Request, tally: Tally) -> Iterator[pa.RecordBatch]:
         """All rows. A column that turns out to hold something else is read as text from there."""
         names = [name for name in request.columns if name in self.schema.names]
-        done, text, raw, quoted = 0, set[str](), set[str](), True
+        done, text, raw = 0, set[str](), set[str]()
         while True:
             attempt = Tally()
             types = {
@@ -53,7 +62,7 @@ class CsvReader(WithoutStatistics):
             }
             at = 0
             try:
-                for batch in self._stream(names, types, attempt, quoted=quoted):
+                for batch in self._stream(names, types, attempt):
                     at += batch.num_rows
                     if at > done:
                         new = batch.slice(max(0, batch.num_rows - (at - done)))
@@ -61,8 +70,8 @@ class CsvReader(WithoutStatistics):
                         yield self._typed(new, tally)
                 break
             except pa.ArrowInvalid as error:
-                if "straddling" in str(error) and quoted:
-                    quoted = False  # a quote that never ends: let lines end where they end
+                if _OPEN_QUOTE.search(str(error)) and self._can_mend and not self._mended:
+                    self._mended = True
                     continue
                 failed = self._failed(error, names) - raw
                 if not failed:
@@ -130,7 +139,7 @@ class CsvReader(WithoutStatistics):
         return table.rename_columns(self._names)
 
     def _stream(
-        self, names: list[str], types: dict[str, pa.DataType], tally: Tally, *, quoted: bool
+        self, names: list[str], types: dict[str, pa.DataType], tally: Tally
     ) -> Iterator[pa.RecordBatch]:
         known = {f.name: f.type for f in self.schema if not pa.types.is_null(f.type)}
         read = self._read_options(block=_BLOCK)
@@ -144,10 +153,37 @@ class CsvReader(WithoutStatistics):
             tally.skipped_row(self._place.name, row.text or "")
             return "skip"
 
-        with open_text(self._place) as stream:
-            if not names:
-                return
-            yield from csv.open_csv(stream, read, self._parse_options(skip, quoted), convert)
+        with self._open(tally) as stream:
+            yield from csv.open_csv(stream, read, self._parse_options(skip), convert)
+
+    def _open(self, tally: Tally) -> IO[bytes] | pa.NativeFile:
+        """The bytes of the file; once a quote was found that never ends, without such lines."""
+        if not self._mended:
+            return open_text(self._place)
+
+        def broken(line: bytes) -> None:
+            text = line.decode(self._dialect.encoding, errors="replace").rstrip()
+            tally.skipped_row(self._place.name, text)
+
+        physical = (
+            line for block in lines(self._place, _BLOCK) for line in block.splitlines(keepends=True)
+        )
+        return Chunks(self._closed(physical, broken))
+
+    def _closed(
+        self, physical: Iterable[bytes], broken: Callable[[bytes], None]
+    ) -> Iterator[bytes]:
+        return closed_lines(physical, self._quote, self._dialect.delimiter.encode(), broken)
+
+    @property
+    def _quote(self) -> bytes:
+        return self._options.quote.encode()
+
+    @property
+    def _can_mend(self) -> bool:
+        """Whether quotes can be counted in the bytes of a line."""
+        wide = self._dialect.encoding.lower().startswith(("utf-16", "utf_16", "utf-32", "utf_32"))
+        return not wide and self._options.escape is None and self._options.quote.isascii()
 
     def _typed(self, batch: pa.RecordBatch, tally: Tally) -> pa.RecordBatch:
         fields = [self.schema.field(name) for name in batch.schema.names]
@@ -175,14 +211,12 @@ class CsvReader(WithoutStatistics):
             autogenerate_column_names=not self._options.header and not names,
         )
 
-    def _parse_options(
-        self, handler: Callable[[csv.InvalidRow], str], quoted: bool = True
-    ) -> csv.ParseOptions:
+    def _parse_options(self, handler: Callable[[csv.InvalidRow], str]) -> csv.ParseOptions:
         return csv.ParseOptions(
             delimiter=self._dialect.delimiter,
             quote_char=self._options.quote,
             escape_char=self._options.escape or False,
-            newlines_in_values=quoted,
+            newlines_in_values=True,
             invalid_row_handler=handler,
         )
 

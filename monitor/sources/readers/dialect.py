@@ -12,6 +12,7 @@ import pydantic
 
 _DELIMITERS = ",;\t|"
 _LINES = 100
+_CONTROLS = bytes(code for code in range(32) if chr(code) not in "\t\n\r\f\x1b")
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 _DECIMAL_POINT = re.compile(r"[+-]?[0-9]+\.[0-9]+")
 
@@ -70,8 +71,22 @@ def _encoding(head: bytes) -> str:
     try:
         decoder.decode(head)  # a character cut at the end is no error
     except UnicodeDecodeError:
-        return "cp1252"
-    return "utf-8"
+        pass
+    else:
+        return "utf-8"
+    try:
+        head.decode("cp1252")
+    except UnicodeDecodeError:
+        return "latin-1"  # knows every byte
+    return "cp1252"
+
+
+def is_binary(head: bytes) -> bool:
+    """Whether it is no text: more than one byte in a hundred is a control character."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return False
+    controls = len(head) - len(head.translate(None, _CONTROLS))
+    return controls > max(3, len(head) / 100)
 
 
 def _delimiter(rows: list[str], quote: str) -> str:

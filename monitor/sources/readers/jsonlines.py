@@ -110,7 +110,7 @@ def _array(values: list[Any]) -> pa.Array:
     """Values of one type if they have one, else their text."""
     try:
         return pa.array(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeEncodeError):
         return pa.array([as_text(value) for value in values], pa.string())
 
 
