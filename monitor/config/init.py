@@ -173,11 +173,12 @@ def _hints(look: DataMap) -> Iterator[str]:
 def _monitor(name: str, plan: _Plan | None) -> str:
     lines = ["[[monitors]]", f"name = {toml.text(name)}"]
     if plan is not None:
-        schedule = toml.text(_SCHEDULES[plan.window])
+        zone = 'where days begin, such as "Europe/Berlin"'
+        when = "when `driftloop serve` runs it, in `timezone`"
         lines += [
-            f'window = "{plan.window}"                           # {plan.windows} in the data',
-            f"schedule = {schedule}                # when `driftloop serve` runs it, in `timezone`",
-            'timezone = "UTC"                        # where days begin, such as "Europe/Berlin"',
+            _noted(f'window = "{plan.window}"', f"{plan.windows} in the data"),
+            _noted(f"schedule = {toml.text(_SCHEDULES[plan.window])}", when),
+            _noted('timezone = "UTC"', zone),
         ]
     return "\n".join(lines)
 
@@ -210,11 +211,15 @@ def _columns(look: DataMap, plan: _Plan | None) -> Iterator[str]:
             yield f"#{line} (too little time to make windows)"
         else:
             yield line
-    yield f"{'#ignore = []':<39} # what is known only after the event"
+    yield _noted("#ignore = []", "what is known only after the event belongs here")
 
 
 def _column(guess: Guess) -> str:
     key = "score" if guess.key == "scores" else guess.key
     one = key not in ("segments", "embeddings", "images", "texts") and len(guess.columns) == 1
     value = toml.text(guess.columns[0]) if one else toml.texts(guess.columns)
-    return f"{f'{key} = {value}':<39} {toml.comment(guess.reason)}"
+    return _noted(f"{key} = {value}", guess.reason)
+
+
+def _noted(line: str, why: str) -> str:
+    return f"{line:<39} {toml.comment(why)}"
