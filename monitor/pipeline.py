@@ -19,15 +19,16 @@ import pyarrow as pa
 
 from monitor.config import Config, MonitorConfig
 from monitor.core.columns import Column
-from monitor.core.errors import DriftloopError, UsageError
+from monitor.core.errors import DriftloopError, LeaseLostError, UsageError
 from monitor.core.finding import Alarm, Finding
 from monitor.core.ports import Source
 from monitor.core.window import Window
 from monitor.evidence.types import Budget
+from monitor.profiles.sample import representative
 from monitor.profiles.types import Profile, Sample
 from monitor.steps import alarms as events
 from monitor.steps import baseline as learning
-from monitor.steps import mail, observations, page, queue
+from monitor.steps import mail, observations, page, queue, second_opinions
 from monitor.steps.baseline import Baseline
 from monitor.steps.deliver import Delivered, channels_of, deliver
 from monitor.steps.document import document
@@ -114,9 +115,13 @@ class Pipeline:
             written, shown, run_id = self._commit(
                 monitor, lease, self._measure(monitor, lease.window)
             )
-        except DriftloopError as error:
+        except LeaseLostError:
+            raise
+        except Exception as error:
+            # An error that nobody foresaw must not be tried again at once, for ever.
+            text = str(error) if isinstance(error, DriftloopError) else repr(error)
             wait = _RETRY_SECONDS * 2.0**lease.attempt if lease.attempt < _ATTEMPTS else None
-            self.store.ledger.fail(lease, str(error), retry_in=wait)
+            self.store.ledger.fail(lease, text, retry_in=wait)
             raise
         except BaseException:
             self.store.ledger.release(lease)
@@ -177,13 +182,24 @@ class Pipeline:
     def samples(
         self, monitor: MonitorConfig, window: Window | None = None
     ) -> tuple[pa.Table, pa.Table, tuple[Column, ...], Window]:
-        """Stored samples of reference and window, for other tools. Raises `UsageError`."""
-        stored = self._run_of(monitor, window)
-        baseline = self.references.version(
-            monitor, stored.reference_version or 0, of_monitor(monitor)
+        """Stored samples of reference and window with the judged columns, for other tools.
+
+        Raises
+        ------
+        UsageError
+            That window was not run, or its sample was not kept.
+        """
+        stored, setup = self._run_of(monitor, window), of_monitor(monitor)
+        baseline = self.references.version(monitor, stored.reference_version or 0, setup)
+        if stored.sample is None:
+            msg = f"The sample of window {stored.window} of {monitor.name!r} was not kept."
+            raise UsageError(msg)
+        return (
+            representative(baseline.pooled.sample),
+            representative(Sample.from_bytes(stored.sample)),
+            second_opinions.judged(baseline.plan.columns, setup.overrides),
+            stored.window,
         )
-        current = Sample.from_bytes(stored.sample or b"").table
-        return baseline.pooled.sample.table, current, baseline.plan.columns, stored.window
 
     def _run_of(self, monitor: MonitorConfig, window: Window | None) -> StoredRun:
         runs = self.store.runs
@@ -218,6 +234,7 @@ class Pipeline:
         """Read the window once, judge it, and draw the sample; nothing is written yet."""
         started = self.clock()
         setup = of_monitor(monitor)
+        second_opinions.check(setup.tests)
         engine = engine_of(monitor.engine, monitor.engine_options)
         labels = labels_of(self.config, monitor)
         baseline = self.references.obtain(monitor, setup, engine, labels)
@@ -260,6 +277,7 @@ class Pipeline:
             profile=profile,
             judged=judged,
             alarms=told.alarms,
+            candidates=profile.sample.table.num_rows,
         )
         return _Effects(run=run, told=told, rows=rows, memory=memory, started=started)
 
@@ -277,7 +295,7 @@ class Pipeline:
             columns=run.baseline.plan.columns,
             findings=run.judged.findings,
             alarms=run.alarms,
-            candidates=run.profile.sample.table.num_rows,
+            candidates=run.candidates,
             added=len(done.rows),
             report=str(path),
         )
@@ -350,7 +368,7 @@ def _again(
     profile = Profile.from_bytes(stored.profile or b"")
     judged = judge_window(
         baseline,
-        setup,
+        replace(setup, tests=()),
         profile,
         observations.from_bytes(stored.observation or b""),
         recent=memory.recent(max(budget.scales) - 1),
@@ -367,4 +385,5 @@ def _again(
         profile=profile,
         judged=replace(judged, findings=findings),
         alarms=tuple(Alarm.from_dict(entry) for entry in stored.document["alarms"]),
+        candidates=stored.document["queue"]["candidates"],
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from urllib.parse import quote
@@ -35,6 +35,7 @@ class Run:
     profile: Profile
     judged: Judged
     alarms: tuple[Alarm, ...]
+    candidates: int = 0  #: rows that the queue was drawn from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,7 @@ def view(run: Run, past: Past, rows: Sequence[NewQueueRow], frame: Frame) -> Rep
     """Everything that a report and a mail show."""
     baseline, judged, profile = run.baseline, run.judged, run.profile
     roles = baseline.plan.roles
+    past = _with_new_alarms(past, run)
     columns = Columns(
         baseline, judged.context, judged.findings, judged.seen, past, run.window
     ).views()
@@ -78,7 +80,7 @@ def view(run: Run, past: Past, rows: Sequence[NewQueueRow], frame: Frame) -> Rep
         quality=sections.quality(judged.findings),
         queue=sections.cards(rows),
         queue_total=len(rows),
-        queue_candidates=profile.sample.table.num_rows if rows else 0,
+        queue_candidates=run.candidates if rows else 0,
         queue_hint=f"driftloop queue export {run.monitor} --format label-studio" if rows else "",
         marks=tuple(_marks(run, start)),
         notes=tuple(_notes(run)),
@@ -104,6 +106,14 @@ def url_of(path: Path, base_url: str | None, folder: Path) -> str:
     if base_url is None:
         return path.resolve().as_uri()
     return f"{base_url}/reports/{quote(path.relative_to(folder).as_posix())}"
+
+
+def _with_new_alarms(past: Past, run: Run) -> Past:
+    """Alarms that open in this window begin with it; the store does not know them yet."""
+    if run.window is None:
+        return past
+    new = {alarm.key: run.window.start for alarm in run.alarms if alarm.state == "opened"}
+    return replace(past, since={**new, **past.since})
 
 
 def _reference_label(baseline: Baseline) -> str:
