@@ -8,19 +8,23 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.common import config_option, json_option, print_json
+from monitor.cli.common import config_option, json_option, print_json, say
 
 if TYPE_CHECKING:
     from monitor.config import MonitorConfig
     from monitor.core.window import Window
     from monitor.pipeline import Pipeline
 
+_NAMED = 20
+
 
 @click.command()
 @click.argument("monitor")
 @click.option("--week", metavar="DAY", help="A day in the window; default: the newest window.")
 @click.option("--evidently", is_flag=True, help="Evidently's report of the same window instead.")
-@click.option("--workspace", metavar="DIR|URL", help="Add it to an Evidently workspace.")
+@click.option(
+    "--workspace", metavar="DIR|URL", help="Add Evidently's snapshot to a workspace of Evidently."
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the page here.")
 @json_option
 @config_option
@@ -43,16 +47,20 @@ def command(
     with pipeline_of(context, config_path) as pipeline:
         chosen = pipeline.config.monitor(monitor)
         window = _window(pipeline, chosen, week)
-        if evidently or workspace:
-            path = _evidently(pipeline, chosen, window, output, workspace)
+        path: Path | None
+        if evidently or workspace is not None:
+            wanted = evidently or output is not None
+            path = _evidently(pipeline, chosen, window, output, workspace, page=wanted)
         else:
             shown, of = pipeline.redraw(chosen, window)
             path = output or pipeline.report_path(chosen, of)
             page.write(shown, path)
     if as_json:
-        print_json({"schema": 1, "monitor": chosen.name, "report": str(path)})
+        there = {} if workspace is None else {"workspace": workspace}
+        shown_path = None if path is None else str(path)
+        print_json({"schema": 1, "monitor": chosen.name, "report": shown_path, **there})
     else:
-        click.echo(str(path))
+        click.echo(workspace if path is None else str(path))
     return 0
 
 
@@ -62,17 +70,25 @@ def _evidently(
     window: Window | None,
     output: Path | None,
     workspace: str | None,
-) -> Path:
-    from monitor.external.evidently import Evidently
+    *,
+    page: bool,
+) -> Path | None:
+    """Evidently's report as a page, in a workspace, or both; the path of the page."""
+    from monitor.checks.wording import one_line
+    from monitor.external import evidently_report
 
-    tool = Evidently()
     reference, current, columns, of = pipeline.samples(monitor, window)
-    path = output or pipeline.report_path(monitor, of).with_suffix(".evidently.html")
-    snapshot = tool.snapshot(reference, current, columns)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tool.save(snapshot, path)
+    drawn = evidently_report.draw(reference, current, columns, monitor=monitor.name, window=of)
+    if drawn.left_out:
+        names = one_line(", ".join(drawn.left_out[:_NAMED]))
+        more = " …" if len(drawn.left_out) > _NAMED else ""
+        say(f"Evidently left out {len(drawn.left_out)} columns: {names}{more}")
     if workspace is not None:
-        tool.add(snapshot, workspace, monitor.name)
+        evidently_report.add(drawn, workspace, monitor.name)
+    if not page:
+        return None
+    path = output or pipeline.report_path(monitor, of).with_suffix(".evidently.html")
+    evidently_report.save(drawn, path)
     return path
 
 

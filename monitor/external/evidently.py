@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import warnings
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pydantic
 
 from monitor.core.columns import Column
 from monitor.core.errors import PluginError
+from monitor.external.hush import hushed
 from monitor.external.opinions import Opinion
+from monitor.external.values import Shape, present, shape_of
 
-_NUMERIC, _CATEGORICAL = "num", "cat"
+#: Tests whose score is a p-value; the others give a distance, or how well a classifier does.
+P_VALUES = frozenset(
+    {
+        "anderson", "chisquare", "cramer_von_mises", "es", "fisher_exact", "g_test", "ks", "mannw",
+        "empirical_mmd", "t_test", "TVD", "z",
+    }
+)  # fmt: skip
+#: Most values of each side for tests whose cost grows with the square, or that permute in Python.
+AT_MOST = {"empirical_mmd": 500, "TVD": 1_000}
+#: Tests that refuse samples of two sizes.
+_EQUAL = frozenset({"fisher_exact"})
+_MAX_ERROR = 300
 
 
 class Evidently:
@@ -27,8 +38,9 @@ class Evidently:
         [[monitors]]
         tests = ["evidently:anderson", "evidently:jensenshannon"]
 
-    Its verdicts are told and never alarm: they do not control false alarms over columns and weeks.
-    It is imported only when used (that takes seconds), and its telemetry is switched off.
+    Its verdicts, at its own default thresholds, are told and never alarm: they do not control
+    false alarms over columns and weeks. It is imported only when used (that takes seconds), and
+    its telemetry is switched off.
     """
 
     class Options(pydantic.BaseModel, frozen=True, extra="forbid"):
@@ -38,13 +50,8 @@ class Evidently:
         self.options = options or self.Options()
 
     def tests(self) -> tuple[str, ...]:
-        """Names of all registered column tests."""
-        with _quiet():
-            from evidently.legacy.calculations import stattests  # noqa: PLC0415
-            from evidently.legacy.calculations.stattests import registry  # noqa: PLC0415
-
-            del stattests  # importing it registers the tests
-            return tuple(sorted(registry._registered_stat_tests))  # noqa: SLF001 - no public list
+        """Names of all its registered column tests. Raises `PluginError`: it does not import."""
+        return tuple(sorted(_registered()))
 
     def judge(
         self,
@@ -53,119 +60,109 @@ class Evidently:
         current: pa.Table,
         columns: Sequence[Column],
     ) -> list[Opinion]:
-        """Each named test on each column that it is made for."""
-        known = self.tests()
+        """Each named test on each column that it is made for.
+
+        As in Evidently itself missing and infinite values are left out first. `empirical_mmd` and
+        `TVD` look at the first `AT_MOST` values of each sample, `fisher_exact` at as many of the
+        one as of the other.
+
+        Raises
+        ------
+        PluginError
+            A test that Evidently does not have, or it does not import.
+        """
+        known = _registered()
         for name in names:
             if name not in known:
-                msg = f"Evidently has no column test {name!r}. It has: {', '.join(known)}."
+                msg = f"Evidently has no column test {name!r}. It has: {', '.join(sorted(known))}."
                 raise PluginError(msg)
-        opinions = []
-        with _quiet():
+        opinions: list[Opinion] = []
+        with hushed():
             for column in columns:
-                kind = _kind(column)
-                if kind is None or column.name not in current.column_names:
-                    continue
-                old, new = (_series(table, column.name, kind) for table in (reference, current))
-                opinions += [
-                    found
-                    for name in names
-                    if (found := _opinion(name, column.name, kind, old, new)) is not None
-                ]
+                shape = shape_of(column.kind)
+                tests = [known[name][shape] for name in names if shape in known[name]]
+                if shape is not None and tests:
+                    opinions += _of_column(tests, column.name, shape, (reference, current))
         return opinions
 
-    def snapshot(self, reference: pa.Table, current: pa.Table, columns: Sequence[Column]) -> Any:
-        """Evidently's own drift report and summary of the two samples."""
-        with _quiet():
-            from evidently import DataDefinition, Dataset, Report  # noqa: PLC0415
-            from evidently.presets import DataDriftPreset, DataSummaryPreset  # noqa: PLC0415
 
-            chosen = [(c.name, kind) for c in columns if (kind := _kind(c)) is not None]
-            names = [name for name, _ in chosen if name in current.column_names]
-            definition = DataDefinition(
-                numerical_columns=[n for n, kind in chosen if kind == _NUMERIC and n in names],
-                categorical_columns=[
-                    n for n, kind in chosen if kind == _CATEGORICAL and n in names
-                ],
-            )
-            frames = [
-                _frame(table, [(n, kind) for n, kind in chosen if n in names])
-                for table in (current, reference)
-            ]
-            data = [Dataset.from_pandas(frame, data_definition=definition) for frame in frames]
-            return Report([DataDriftPreset(), DataSummaryPreset()]).run(*data)
-
-    def save(self, snapshot: Any, path: Path) -> None:
-        """Write the report as one HTML page."""
-        with _quiet():
-            snapshot.save_html(str(path))
-
-    def add(self, snapshot: Any, workspace: str, project: str) -> None:
-        """Add the snapshot to a project of an Evidently workspace (a folder or a URL)."""
-        with _quiet():
-            from evidently.ui.workspace import RemoteWorkspace, Workspace  # noqa: PLC0415
-
-            remote = workspace.startswith(("http://", "https://"))
-            place = RemoteWorkspace(workspace) if remote else Workspace.create(workspace)
-            found = place.search_project(project)
-            chosen = found[0] if found else place.create_project(project)
-            place.add_run(chosen.id, snapshot)
+def _registered() -> Mapping[str, Mapping[str | None, Any]]:
+    """Evidently's tests by name, then by the shape of column that they are made for."""
+    with hushed():
+        try:
+            from evidently.legacy.calculations import stattests  # noqa: PLC0415
+            from evidently.legacy.calculations.stattests import registry  # noqa: PLC0415
+        except Exception as error:
+            raise PluginError(not_there(error)) from error
+        del stattests  # importing it registers the tests
+        tests = registry._registered_stat_tests  # noqa: SLF001 - there is no public list
+        return {
+            name: {shape.value: test for shape, test in shapes.items()}
+            for name, shapes in tests.items()
+        }
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """No telemetry, and its warnings are not ours."""
-    os.environ["DO_NOT_TRACK"] = "1"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-def _kind(column: Column) -> str | None:
-    if column.parent is not None or column.role in {"id", "timestamp", "ignored", "model_version"}:
-        return None
-    return {"numeric": _NUMERIC, "categorical": _CATEGORICAL, "boolean": _CATEGORICAL}.get(
-        column.kind
+def not_there(error: Exception) -> str:
+    """What to do when Evidently does not import."""
+    return (
+        f"Evidently does not import: {type(error).__name__}: {error}. "
+        'Install it with `pip install "evidently>=0.7.17,<0.8" "pandas<3.1"`, '
+        "or take its tests out of the config."
     )
 
 
-def _series(table: pa.Table, name: str, kind: str) -> Any:
-    return _frame(table, [(name, kind)])[name]
+def _of_column(
+    tests: Sequence[Any], name: str, shape: Shape, tables: tuple[pa.Table, pa.Table]
+) -> list[Opinion]:
+    try:
+        old, new = (present(table, name, shape) for table in tables)
+    except Exception as error:  # noqa: BLE001 - one broken column must not cost the others
+        return [_failed(test.name, name, error) for test in tests]
+    return [_opinion(test, name, shape, old, new) for test in tests]
 
 
-def _frame(table: pa.Table, columns: Sequence[tuple[str, str]]) -> Any:
-    """Numbers as floats, everything else as text: Evidently breaks on mixed and nullable types."""
-    frame = table.select([name for name, _ in columns]).to_pandas()
-    for name, kind in columns:
-        values = frame[name]
-        frame[name] = (
-            values.astype("float64") if kind == _NUMERIC else values.astype("string").astype(object)
-        )
-    return frame
-
-
-def _opinion(name: str, column: str, kind: str, old: Any, new: Any) -> Opinion | None:
-    from evidently.legacy.calculations.stattests import registry  # noqa: PLC0415
+def _opinion(test: Any, column: str, shape: Shape, old: pd.Series, new: pd.Series) -> Opinion:
     from evidently.legacy.core import ColumnType  # noqa: PLC0415
 
-    kinds = ColumnType(kind)
+    limit = AT_MOST.get(test.name, max(len(old), len(new)))
+    if test.name in _EQUAL:
+        limit = min(limit, len(old), len(new))
+    old, new = old[:limit], new[:limit]
+    sizes = len(old), len(new)
+    if not all(sizes):
+        where = "window" if sizes[0] else "reference"
+        return _without(test.name, column, f"the sample of the {where} holds no value", sizes)
     try:
-        test = registry.get_registered_stattest(name, kinds)
-    except registry.StatTestInvalidFeatureTypeError:
-        return None
-    try:
-        found = test(old.dropna(), new.dropna(), kinds, None)
+        found = test(old, new, ColumnType(shape), None)
     except Exception as error:  # noqa: BLE001 - whatever it raises, the run goes on
-        reason = f"{type(error).__name__}: {error}"[:300]
-        return Opinion(
-            column=column, test=name, score=float("nan"), threshold=float("nan"),
-            differs=False, error=reason,
-        )  # fmt: skip
+        return _failed(test.name, column, error, sizes)
+    score = float(found.drift_score)
+    if not math.isfinite(score):
+        return _without(test.name, column, f"its score is {score}", sizes)
     return Opinion(
         column=column,
-        test=name,
-        score=float(found.drift_score),
+        test=test.name,
+        score=score,
+        p_value=score if test.name in P_VALUES else None,
         threshold=float(found.actual_threshold),
         differs=bool(found.drifted),
+        n_reference=sizes[0],
+        n_current=sizes[1],
+    )
+
+
+def _failed(test: str, column: str, error: Exception, sizes: tuple[int, int] = (0, 0)) -> Opinion:
+    return _without(test, column, f"{type(error).__name__}: {error}"[:_MAX_ERROR], sizes)
+
+
+def _without(test: str, column: str, reason: str, sizes: tuple[int, int]) -> Opinion:
+    return Opinion(
+        column=column,
+        test=test,
+        score=math.nan,
+        n_reference=sizes[0],
+        n_current=sizes[1],
+        error=reason,
     )
 
 

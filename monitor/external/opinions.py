@@ -17,17 +17,24 @@ class Opinion:
 
     column: str
     test: str
-    score: float  #: a p-value or a distance, as the test has it
-    threshold: float  #: the tool's own default
-    differs: bool  #: what the tool says
+    score: float  #: a p-value or a distance, as the test has it; NaN when there is none
+    p_value: float | None = None  #: the score, where it is one
+    threshold: float | None = None  #: the tool's own default
+    differs: bool = False  #: what the tool says
+    n_reference: int = 0  #: values that the test looked at
+    n_current: int = 0
     error: str = ""  #: why there is no outcome
 
 
 class Tool(Protocol):
-    """One file in `external/`, named as the config names it; `plugin = TheClass`."""
+    """One file in `external/`, named as the config names it; `plugin = TheClass`.
+
+    The docstring of the class is its documentation page. It is built without arguments, and
+    imports the tool itself only when it is asked something.
+    """
 
     def tests(self) -> tuple[str, ...]:
-        """Names of all column tests of the tool."""
+        """Names of all column tests of the tool. Raises `PluginError` when it does not import."""
         ...
 
     def judge(
@@ -37,5 +44,5 @@ class Tool(Protocol):
         current: pa.Table,
         columns: Sequence[Column],
     ) -> list[Opinion]:
-        """Each named test on each column that it is made for."""
+        """Each named test on each column that it is made for; one that breaks is an error of it."""
         ...

@@ -123,9 +123,7 @@ def _judged(
         rules=baseline.plan.rules,
     )
     findings = run_checks(context, setup.disabled)
-    if setup.tests:
-        samples = baseline.pooled.sample.table, profile.sample.table
-        findings += second_opinions.findings(setup.tests, *samples, baseline.plan.columns)
+    findings += second_opinions.of_window(setup, baseline, profile)
     return Judged(
         seen=seen,
         verdicts=verdicts,
