@@ -12,6 +12,9 @@ from reports.view import AlarmView, ColumnView, ReportView
 _UNJUDGED = frozenset({"id", "timestamp", "model_version", "ignored"})
 _SEVERITY = {"critical": 0, "warning": 1, "info": 2}
 _ROLE = {"label": 0, "prediction": 1, "score": 2}
+#: A change goes from what comes in, to what the model makes of it, to how well it does.
+_UPSTREAM = {"label": 2, "prediction": 3, "score": 4}
+_FIGURE = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +111,30 @@ def _spoken(group: Group) -> ColumnView:
     )
 
 
-def news(view: ReportView) -> tuple[AlarmView, ...]:
-    """Alarms opened in this window."""
-    return tuple(alarm for alarm in view.alarms if alarm.state == "opened")
-
-
 def open_alarms(view: ReportView) -> tuple[AlarmView, ...]:
-    """Alarms that are open, the new ones first."""
-    ongoing = (alarm for alarm in view.alarms if alarm.state == "open")
-    return news(view) + tuple(ongoing)
+    """Alarms that are open, the root change first; those of another day last.
+
+    Inputs come before figures of merit, labels, predictions and scores; of equals the new ones.
+    """
+    roles = {column.name: column.role for column in view.columns}
+
+    def rank(alarm: AlarmView) -> tuple[bool, int, bool, int, float]:
+        first = alarm.columns[0] if alarm.columns else None
+        place = _FIGURE if first is None else _UPSTREAM.get(roles.get(first, ""), 0)
+        return (
+            not alarm.certain,
+            place,
+            alarm.state != "opened",
+            _SEVERITY[alarm.severity],
+            -(alarm.once_in_years or 0.0),
+        )
+
+    return tuple(sorted((alarm for alarm in view.alarms if alarm.state != "closed"), key=rank))
+
+
+def lingering(view: ReportView) -> tuple[AlarmView, ...]:
+    """Alarms that are open from before, though nothing shows in this window."""
+    return tuple(alarm for alarm in open_alarms(view) if not alarm.certain)
 
 
 def verdict(view: ReportView) -> str:
@@ -124,12 +142,18 @@ def verdict(view: ReportView) -> str:
     if view.verdict:
         return view.verdict
     changed = differing(view)
+    certain = [alarm for alarm in open_alarms(view) if alarm.certain]
     if changed:
-        return f"{_who(changed)} {_differs(len(changed))} from the reference."
-    others = open_alarms(view)
-    if others:
-        more = f", and {len(others) - 1} more" if len(others) > 1 else ""
-        return f"{others[0].title}{more}."
+        figure = next((a.subject for a in certain if not a.columns and a.subject), "")
+        also = f", and so does {figure}" if figure else ""
+        return f"{_who(changed)} {_differs(len(changed))} from the reference{also}."
+    if certain:
+        more = f", and {len(certain) - 1} more" if len(certain) > 1 else ""
+        return f"{certain[0].title}{more}."
+    return _was_different(view, lingering(view)) if lingering(view) else _nothing(view)
+
+
+def _nothing(view: ReportView) -> str:
     number = len(watched(view))
     if not number:
         return "There is no column to watch."
@@ -138,24 +162,44 @@ def verdict(view: ReportView) -> str:
     return f"Nothing changed in the {number:,} columns that are watched."
 
 
+def _was_different(view: ReportView, old: Sequence[AlarmView]) -> str:
+    since = min((alarm.since for alarm in old if alarm.since), default=None)
+    when = f" since {humanize.opening(view, since)}" if since else ""
+    subject = old[0].subject or f"`{old[0].key}`"
+    if len(old) == 1:
+        return f"{subject} was different{when} and is not surely back."
+    return f"{subject} and {len(old) - 1:,} more were different{when} and are not surely back."
+
+
 def certainty(view: ReportView) -> str:
     """Since when, and how often such evidence would come by chance; on a quiet day, since when."""
     changed = differing(view)
-    alarms = open_alarms(view)
+    alarms = [alarm for alarm in open_alarms(view) if alarm.certain]
     if not changed and not alarms:
-        return _calm_since(view)
+        return _closing(view) if lingering(view) else _calm_since(view)
     named = changed[0] if changed else None
     about = next((a for a in alarms if named is None or named.name in a.columns), None)
-    since = about.since if about and about.since else named.since if named else None
+    alarmed, seen = about.since if about else None, named.since if named else None
+    since = min((moment for moment in (alarmed, seen) if moment), default=None)
     years = about.once_in_years if about else None
     if years is None and named is not None:
         years = named.once_in_years
     parts = []
     if since is not None and not view.one_window:
-        parts.append(f"Since {humanize.opening(view, since)}.")
+        sure = alarmed is not None and since < alarmed
+        surely = f", surely since {humanize.opening(view, alarmed)}" if sure else ""
+        parts.append(f"Since {humanize.opening(view, since)}{surely}.")
     if years is not None:
         parts.append(f"Evidence this strong would come by chance {humanize.by_chance(years)}.")
+    elif not alarms and not view.one_window:
+        parts.append("Likely, but not sure enough for an alarm.")
     return " ".join(parts)
+
+
+def _closing(view: ReportView) -> str:
+    after = max(alarm.closes_after for alarm in lingering(view))
+    closes = f"; an alarm closes after {after} calm windows in a row" if after else ""
+    return f"In this window nothing can be told from the reference{closes}."
 
 
 def _calm_since(view: ReportView) -> str:
@@ -202,6 +246,8 @@ def _said(view: ReportView, changed: Sequence[ColumnView], room: int) -> str:
             if space >= min(len(name), 16):
                 return f"`{name}`{end}"
     alarms = open_alarms(view)
+    if alarms and not alarms[0].certain:
+        return shorten(f"{clean(alarms[0].subject, 30)} is not surely back", max(room, 12))
     if alarms:
         return shorten(clean(alarms[0].title), max(room, 12))
     closed = [alarm for alarm in view.alarms if alarm.state == "closed"]

@@ -54,7 +54,7 @@ def heat_map(view: ReportView, columns: Sequence[ColumnView]) -> Heat | None:
     )
     drawn = [svg.path(paths[name], name) for name in sorted(paths)]
     xs = [i * cell + 1.0 for i in range(len(starts))]
-    axis = series.time_axis(starts, xs, 12)
+    axis = series.time_axis(starts, xs, 12, right=width)
     marks = _marks(view, starts, cell, height)
     return Heat(
         shown, len(starts), svg.drawing(width, height, says, *drawn, *marks, *axis, class_="heat")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from reports import headline, humanize
 from reports.page import environment
 from reports.plain import clean, link
-from reports.view import ColumnView, QualityView, ReportView
+from reports.view import AlarmView, ColumnView, QualityView, ReportView
 
 MAX_COLUMNS = 25
 MAX_ALARMS = 12
 MAX_QUALITY = 8
+MAX_SCORES = 2  #: of more scores of one model the first stands for all
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +26,29 @@ class MailBody:
     html: str
 
 
-def mail(view: ReportView) -> MailBody:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A column that differs; of the scores of one model the first stands for all."""
+
+    column: ColumnView
+    line: str  #: size and time, as `evidence` says them
+    also: tuple[str, ...] = ()  #: other scores of the model that differ
+
+
+@dataclass(frozen=True, slots=True)
+class ToldAlarm:
+    """An alarm, with those of its sentences that the mail has not said yet."""
+
+    alarm: AlarmView
+    what: tuple[str, ...]
+
+
+def mail(view: ReportView, occasion: str = "") -> MailBody:
     """Draw the mail about a run.
+
+    Parameters
+    ----------
+    occasion : a sentence that says why a second mail about one event goes out.
 
     Returns
     -------
@@ -34,24 +57,31 @@ def mail(view: ReportView) -> MailBody:
         `text` says the same.
     """
     changed = headline.differing(view)
-    alarms = headline.open_alarms(view)
-    closed = tuple(alarm for alarm in view.alarms if alarm.state == "closed")
-    quality = [finding for finding in view.quality if finding.severity != "info"]
+    told = _told(view, changed)
+    said = {entry.column.statement for entry in told[:MAX_COLUMNS]}
+    alarms = _alarms(view, said)
+    quality = [
+        finding
+        for finding in view.quality
+        if finding.severity != "info" and finding.message not in said
+    ]
     subject = headline.subject(view)
+    shown = told[:MAX_COLUMNS]
     context: dict[str, Any] = {
         "view": view,
         "subject": subject,
         "verdict": headline.verdict(view),
         "certainty": headline.certainty(view),
+        "occasion": occasion,
         "window": humanize.window(view.window_start, view.window_end),
-        "alarms": (alarms + closed)[:MAX_ALARMS],
-        "more_alarms": max(0, len(alarms) + len(closed) - MAX_ALARMS),
-        "columns": [(column, evidence(view, column)) for column in changed[:MAX_COLUMNS]],
-        "more_columns": max(0, len(changed) - MAX_COLUMNS),
+        "alarms": alarms[:MAX_ALARMS],
+        "more_alarms": max(0, len(alarms) - MAX_ALARMS),
+        "columns": shown,
+        "changed": len(changed),
+        "more_columns": len(changed) - sum(1 + len(entry.also) for entry in shown),
         "watched": len(headline.watched(view)),
         "quality": quality[:MAX_QUALITY],
         "more_quality": max(0, len(quality) - MAX_QUALITY),
-        "budget": next((alarm.budget_text for alarm in alarms if alarm.budget_text), ""),
         "target": link(view.report_url),
         "quality_line": quality_line,
     }
@@ -62,21 +92,42 @@ def mail(view: ReportView) -> MailBody:
     )
 
 
+def _told(view: ReportView, changed: Sequence[ColumnView]) -> list[Told]:
+    scores = [column for column in changed if column.role == "score"]
+    if len(scores) <= MAX_SCORES:
+        return [Told(column, evidence(view, column)) for column in changed]
+    also = tuple(column.name for column in scores[1:])
+    return [
+        Told(column, evidence(view, column), also if column is scores[0] else ())
+        for column in changed
+        if column.role != "score" or column is scores[0]
+    ]
+
+
+def _alarms(view: ReportView, said: set[str]) -> list[ToldAlarm]:
+    """The open alarms, then the closed ones; no sentence that was `said` (which grows)."""
+    closed = (alarm for alarm in view.alarms if alarm.state == "closed")
+    told = []
+    for alarm in (*headline.open_alarms(view), *closed):
+        what = tuple(sentence for sentence in alarm.what if sentence not in said)
+        if not alarm.certain:
+            what = ("In this window it cannot be told from the reference.",)
+        said.update(what)
+        told.append(ToldAlarm(alarm, what))
+    return told
+
+
 def evidence(view: ReportView, column: ColumnView) -> str:
-    """One line: the change with its interval, how often it comes by chance, since when."""
+    """One line: the change with its interval, and since when."""
     parts = []
     if column.effect is not None:
         moved = humanize.effect(column.effect, column.unit)
         if column.interval is not None:
             moved += f" (95 %: {humanize.effect_interval(column.interval, column.unit)})"
         parts.append(moved)
-    if column.once_in_years is not None:
-        parts.append(f"by chance {humanize.by_chance(column.once_in_years)}")
-    elif column.p_value is not None:
-        parts.append(humanize.p_phrase(column.p_value))
     if column.since is not None and not view.one_window:
         parts.append(f"since {humanize.opening(view, column.since)}")
-    return "; ".join(parts)
+    return ", ".join(parts)
 
 
 def quality_line(finding: QualityView) -> str:

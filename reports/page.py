@@ -6,17 +6,19 @@ import base64
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from reports import headline, heat, histograms, humanize, intervals, plain, series
+from reports import alarms, headline, heat, histograms, humanize, intervals, plain, series
 from reports.headline import Group
 from reports.view import BalanceView, BiasGroup, ColumnView, PerformanceView, QueueCard, ReportView
 
 MAX_CARDS = 30
+MAX_SHOWN_CARDS = 12  #: the rest is folded
+MAX_GROUPS = 5  #: of one table, unless more of them differ; the rest is folded
 MAX_DETAILED = 80  #: groups drawn with all their evidence; the drifted ones come first
 MAX_LEVELS = 14
 MAX_IMAGE_BYTES = 40_000
@@ -165,18 +167,43 @@ class BiasTable:
 
     metric: str
     segment: str
-    groups: tuple[BiasGroup, ...]
+    groups: tuple[BiasGroup, ...]  #: shown at once
+    rest: tuple[BiasGroup, ...]  #: shown when asked for
     axis: tuple[float, float]
 
 
-def bias_tables(view: ReportView) -> tuple[BiasTable, ...]:
-    """One table for each metric and segmentation, in the order they come."""
-    tables = []
-    for (metric, segment), found in groupby(view.bias, key=lambda g: (g.metric, g.segment)):
+@dataclass(frozen=True, slots=True)
+class BiasMetric:
+    """The tables of one metric."""
+
+    metric: str
+    tables: tuple[BiasTable, ...]
+    groups: int
+    drifted: tuple[BiasGroup, ...]
+
+
+def bias_metrics(view: ReportView) -> tuple[BiasMetric, ...]:
+    """One part for each metric, one table for each of its segmentations, in the order they come."""
+    made = []
+    for metric, found in groupby(view.bias, key=lambda group: group.metric):
         members = tuple(found)
-        values = [v for g in members for v in (g.value, g.reference, *(g.interval or ()))]
-        tables.append(BiasTable(metric, segment, members, intervals.axis_of(values)))
-    return tuple(tables)
+        tables = tuple(
+            _bias_table(metric, segment, tuple(some))
+            for segment, some in groupby(members, key=lambda group: group.segment)
+        )
+        drifted = tuple(group for group in members if group.drifted)
+        made.append(BiasMetric(metric, tables, len(members), drifted))
+    return tuple(made)
+
+
+def _bias_table(metric: str, segment: str, members: tuple[BiasGroup, ...]) -> BiasTable:
+    values = [v for g in members for v in (g.value, g.reference, *(g.interval or ()))]
+    drifted = sum(group.drifted for group in members)
+    shown = max(MAX_GROUPS, min(drifted, 3 * MAX_GROUPS))
+    if len(members) <= shown + 2:
+        shown = len(members)
+    axis = intervals.axis_of(values)
+    return BiasTable(metric, segment, members[:shown], members[shown:], axis)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +248,13 @@ def figures(view: ReportView) -> tuple[Figure, ...]:
 
 
 def _heat_columns(groups: Sequence[Group]) -> list[ColumnView]:
-    return [column for group in groups for column in (group.column, *group.children)]
+    """One line for each column; one that has no history itself is seen by the strongest made."""
+    return [
+        group.column
+        if group.column.history or not group.children
+        else replace(group.column, history=group.children[0].history)
+        for group in groups
+    ]
 
 
 def render(view: ReportView) -> str:
@@ -249,11 +282,13 @@ def render(view: ReportView) -> str:
         anchors=anchors,
         heat=heat.heat_map(view, _heat_columns(watched)),
         balance=balance_tables(view),
-        bias=bias_tables(view),
+        bias=bias_metrics(view),
         figures=figures(view),
-        cards=view.queue[:MAX_CARDS],
+        cards=view.queue[:MAX_SHOWN_CARDS],
+        more_cards=view.queue[MAX_SHOWN_CARDS:MAX_CARDS],
         window=humanize.window(view.window_start, view.window_end),
         rhythm=humanize.rhythm(view.window_start, view.window_end),
-        alarmed=list(headline.open_alarms(view)),
+        alarmed=headline.open_alarms(view),
+        alarm_list=alarms.listed(view, anchors),
         closed=[alarm for alarm in view.alarms if alarm.state == "closed"],
     )  # fmt: skip

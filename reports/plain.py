@@ -16,6 +16,7 @@ _UNSAFE = re.compile(
 )
 _SPACE = re.compile(r"[\t\r\n\f\v]+")
 _TICKED = re.compile(r"`([^`]+)`")
+_NEGATIVE = re.compile(r"(?<![\w.\-])-(?=\d)")
 _UNIT = re.compile(r"(?<=\d) (?=(?:%|sd|points?)(?!\w))")
 NAME_LIMIT = 48
 TITLE_LIMIT = 300
@@ -67,7 +68,9 @@ def prose(text: object, limit: int = 600) -> Markup:
     """A sentence; what stands between backticks is set as a name."""
     pieces = _TICKED.split(_UNIT.sub("\u00a0", clean(text, limit)))
     marked = [
-        Markup('<code dir="auto">{}</code>').format(piece) if i % 2 else escape(piece)
+        Markup('<code dir="auto">{}</code>').format(piece)
+        if i % 2
+        else escape(_NEGATIVE.sub("\N{MINUS SIGN}", piece))
         for i, piece in enumerate(pieces)
     ]
     return Markup('<span dir="auto">{}</span>').format(Markup("").join(marked))

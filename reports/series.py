@@ -11,7 +11,7 @@ from markupsafe import Markup
 from reports import humanize, svg
 from reports.intervals import axis_of, finite
 from reports.plain import clean, shorten
-from reports.view import ColumnView, HistoryPoint, Interval, Mark, ReportView, ValuePoint
+from reports.view import ColumnView, HistoryPoint, Interval, Mark, ReportView, Unit, ValuePoint
 
 
 class _Scale:
@@ -61,12 +61,21 @@ def _plotted(point: HistoryPoint) -> float | None:
     return point.effect if usable else None
 
 
+def _line_unit(column: ColumnView) -> Unit:
+    return column.history_unit or column.unit
+
+
+def _line_gate(column: ColumnView) -> float | None:
+    return column.gate if column.history_unit is None else column.history_gate
+
+
 def sparkline(column: ColumnView, *, width: float = 140, height: float = 38) -> Markup:
     """The effect window by window, the band of what is too small to matter behind it."""
     history = column.history
-    if len(history) < 2:
+    if len(history) < 2 or not finite([*map(_plotted, history)]):
         return Markup("")
-    gates = [column.gate, -column.gate] if column.gate else []
+    gate = _line_gate(column)
+    gates = [gate, -gate] if gate else []
     scale = _Scale(finite([*map(_plotted, history), *gates]), 2, height - 2)
     step = (width - 8) / (len(history) - 1)
     points = [(4 + i * step, _on(scale, _plotted(point))) for i, point in enumerate(history)]
@@ -80,7 +89,7 @@ def sparkline(column: ColumnView, *, width: float = 140, height: float = 38) -> 
         width,
         height,
         _history_says(column),
-        *_gate_band(column.gate, width, scale),
+        *_gate_band(gate, width, scale),
         *_trace(points, "trace"),
         svg.dots(hot, "hot"),
         svg.dots(last, "hot last" if column.drifted else "last"),
@@ -94,7 +103,7 @@ def _on(scale: Callable[[float], float], value: float | None) -> float | None:
 def _history_says(column: ColumnView) -> str:
     drifted = sum(point.drifted for point in column.history)
     newest = _plotted(column.history[-1])
-    now = humanize.effect(newest, column.unit) if newest is not None else "no data"
+    now = humanize.effect(newest, _line_unit(column)) if newest is not None else "no data"
     return (
         f"History of {column.name} over {humanize.plural(len(column.history), 'window')}: "
         f"{drifted} differ, the newest is {now}"
@@ -104,11 +113,12 @@ def _history_says(column: ColumnView) -> str:
 def history(view: ReportView, column: ColumnView, *, width: float = 500) -> Markup:
     """The effect over time with its interval, an axis and what happened meanwhile."""
     points = column.history
-    if len(points) < 2:
+    if len(points) < 2 or not finite([*map(_plotted, points)]):
         return Markup("")
     height, left, right, top, floor = 140.0, 44.0, 8.0, 16.0, 116.0
     ends = [end for point in points for end in point.interval or ()]
-    gates = [column.gate, -column.gate] if column.gate else []
+    gate = _line_gate(column)
+    gates = [gate, -gate] if gate else []
     effects = finite([*map(_plotted, points), *gates])
     limit = 2.5 * max(map(abs, effects), default=1.0)
     inside = [min(max(end, -limit), limit) for end in finite(ends)]
@@ -119,7 +129,7 @@ def history(view: ReportView, column: ColumnView, *, width: float = 500) -> Mark
     spans = [(x, point.interval) for x, point in zip(xs, points, strict=True) if not point.gap]
     band = svg.element(
         "g",
-        *_gate_band(column.gate, width - left, scale),
+        *_gate_band(gate, width - left, scale),
         transform=f"translate({svg.coordinate(left)} 0)",
     )
     zero = svg.path(svg.line([(left, scale(0)), (width, scale(0))]), "axis")
@@ -134,7 +144,7 @@ def history(view: ReportView, column: ColumnView, *, width: float = 500) -> Mark
         *_trace(drawn, "trace"),
         svg.dots(hot, "hot"),
         *_y_labels(column, scale, left - 6),
-        *time_axis([point.window_start for point in points], xs, height - 4),
+        *time_axis([point.window_start for point in points], xs, height - 4, right=width),
         class_="wide",
     )
 
@@ -157,7 +167,7 @@ def _y_labels(column: ColumnView, scale: _Scale, x: float) -> list[Markup]:
     for end in (scale.high, scale.low):
         if all(abs(scale(end) - scale(other)) > 12 for other in picked):
             picked.append(end)
-    unit = {"share": 100.0, "ratio": 100.0}.get(column.unit, 1.0)
+    unit = {"share": 100.0, "ratio": 100.0}.get(_line_unit(column), 1.0)
     return [
         svg.label(x, scale(y) + 3.5, humanize.number(float(f"{y * unit:.2g}"), signed=True), "end")
         for y in picked
@@ -182,25 +192,40 @@ def _marks(
     return drawn
 
 
-def time_axis(starts: Sequence[datetime], xs: Sequence[float], y: float) -> list[Markup]:
-    """Months under the windows that begin one; days or hours where the whole is short."""
+def time_axis(
+    starts: Sequence[datetime], xs: Sequence[float], y: float, *, right: float
+) -> list[Markup]:
+    """Months under the windows that begin one; days or hours where the whole is short.
+
+    Labels end at `right`. A first window that is the only one of its month gives way to the next.
+    """
     days = (starts[-1] - starts[0]).days if starts else 0
     long = days > 75
+    said = [
+        f"{start:%b}" if long else f"{start:%H:%M}" if days < 3 else humanize.day(start, year=False)
+        for start in starts
+    ]
+    begins = [i for i, text in enumerate(said) if not long or i == 0 or text != said[i - 1]]
+    if (
+        long
+        and len(begins) > 1
+        and (begins[1] == 1 or xs[begins[1]] - xs[0] < _text_width(said[0]))
+    ):
+        del begins[0]
     drawn: list[Markup] = []
     free = -math.inf
-    for i, (start, x) in enumerate(zip(starts, xs, strict=True)):
-        begins = i == 0 or not long or start.month != starts[i - 1].month
-        if begins and x >= free and (i == 0 or x <= xs[-1] - 6 or not long):
-            short = f"{start:%H:%M}" if days < 3 else humanize.day(start, year=False)
-            says = f"{start:%b}" if long else short
-            tight = x + 7 * len(says) > xs[-1] + 12
-            if tight and xs[-1] + 8 - 7 * len(says) < free:
-                break
-            drawn.append(
-                svg.label(xs[-1] + 8 if tight else x, y, says, "end" if tight else "start")
-            )
-            free = x + 9 * len(says)
+    for i in begins:
+        x, wide = xs[i], _text_width(said[i])
+        tight = x + wide > right
+        if (right - wide if tight else x) < free:
+            continue
+        drawn.append(svg.label(right if tight else x, y, said[i], "end" if tight else "start"))
+        free = x + wide + 6
     return drawn
+
+
+def _text_width(text: str) -> float:
+    return 6.5 * len(text)
 
 
 def figure_over_time(
@@ -239,6 +264,6 @@ def figure_over_time(
         *_trace(drawn, "trace broken" if estimated else "trace"),
         svg.dots([p for run in _runs(drawn) for p in run][-1:], "last"),
         *labels,
-        *time_axis([p.window_start for p in points], xs, height - 3),
+        *time_axis([p.window_start for p in points], xs, height - 3, right=width),
         class_="wide",
     )

@@ -24,13 +24,15 @@ class AlarmView:
 
     key: str  #: stable over windows: "column:temp"
     title: str
+    subject: str = ""  #: what it is about, as it stands in a sentence: "`temp`", "accuracy"
     state: AlarmState = "opened"
+    certain: bool = True  #: False: open from before, not told from the reference in this window
+    closes_after: int = 0  #: calm windows in a row after which it closes; 0: not known
     since: datetime | None = None  #: start of the first window that is different
     windows_open: int = 1
     columns: tuple[str, ...] = ()  #: concerned, the root change first
     what: tuple[str, ...] = ()  #: sentences: what, where, how much, how sure
     once_in_years: float | None = None  #: how often such evidence would come by chance
-    budget_text: str = ""  #: "1 false mail a year, shared over 30 columns and 52 windows"
     acknowledge: str = ""  #: an http(s) URL, or what to type
     severity: Severity = "warning"
 
@@ -91,6 +93,7 @@ class ColumnView:
     statement: str = ""  #: one sentence: what, how much, how sure
     enough: bool = True  #: False: too few rows for a verdict
     statistic: str = ""  #: what decided: "location", "level JFK", "missing"
+    decided_by: str = ""  #: the derived column whose effect, histogram and history these are: "pc0"
     value: float | None = None  #: of the statistic, when it is not the effect
     effect: float | None = None  #: signed, in `unit`
     unit: Unit = "sd"
@@ -107,6 +110,8 @@ class ColumnView:
     sight: str = ""  #: "Shifts above 0.12 sd can be seen in one window."
     bins: Bins | None = None
     history: tuple[HistoryPoint, ...] = ()  #: oldest first, at most 53
+    history_unit: Unit | None = None  #: of the history; None: `unit`
+    history_gate: float | None = None  #: the same for `gate`
     since: datetime | None = None  #: start of the first window that is different
     findings: tuple[FindingView, ...] = ()
 
@@ -198,8 +203,20 @@ class QueueCard:
     score: float | None = None
     inclusion_probability: float | None = None  #: None for rows that were asked for
     prediction: str = ""
+    prediction_score: float | None = None  #: of the predicted class, 0..1
     image_png: bytes | None = None
     fields: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LackingCell:
+    """A class, a group or both, that production has and the training set has too little of."""
+
+    name: str  #: "class Bag", "carrier=UA and class true"
+    training: float  #: shares of all rows of each, in 0..1
+    production: float
+    production_interval: Interval | None = None
+    queue: float | None = None  #: None where nothing is queued
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,6 +251,7 @@ class ReportView:
     current_label: str = ""  #: a file name; empty: the window
     one_window: bool = False  #: `compare`: ordinary variation between windows is not known
     alarms: tuple[AlarmView, ...] = ()
+    budget_text: str = ""  #: "1 false mail a year, shared over 30 columns and 52 windows"
     columns: tuple[ColumnView, ...] = ()
     balance: tuple[BalanceView, ...] = ()
     bias: tuple[BiasGroup, ...] = ()
@@ -243,6 +261,8 @@ class ReportView:
     queue_total: int = 0  #: rows added in this window
     queue_candidates: int = 0
     queue_hint: str = ""  #: how to export them
+    lacking: tuple[LackingCell, ...] = ()  #: those that lack most first
+    cells_compared: int = 0  #: classes and groups of production held against the training set
     marks: tuple[Mark, ...] = ()
     notes: tuple[Note, ...] = ()
     report_url: str = ""  #: link or path of the page, for the mail

@@ -17,9 +17,15 @@ from monitor.evidence.types import Gate, Verdict
 from monitor.steps.baseline import Baseline
 from monitor.steps.charts import chart
 from monitor.steps.observations import Seen
+from monitor.steps.second_opinions import FAMILY
 from monitor.store.records import FindingPoint
-from reports.view import ColumnView, FindingView, HistoryPoint, Severity, Unit
+from reports.view import Bins, ColumnView, FindingView, HistoryPoint, Severity, Unit
 
+#: Statistics of findings about one contrast, and its kind.
+_KINDS = {
+    "location": "location", "scale": "scale", "skewness": "skewness", "bin_share": "bin",
+    "level_share": "level", "missing_share": "missing", "scalar": "scalar",
+}  # fmt: skip
 _DISTANCES = ("psi", "js", "ks", "wasserstein", "chi2")
 
 
@@ -48,29 +54,21 @@ class Columns:
     def views(self) -> tuple[ColumnView, ...]:
         """Physical columns, then those made from them."""
         lines = history(self.baseline.evidence, [one.parts for one in (*self.past.seen, self.seen)])
-        drifted = self.past.drifted
-        return tuple(
-            self._view(column, lines.get(column.name, []), drifted)
-            for column in self.baseline.plan.every
-        )
+        return tuple(self._view(column, lines) for column in self.baseline.plan.every)
 
-    def _view(
-        self, column: Column, line: Sequence[float], drifted: frozenset[tuple[Window, str | None]]
-    ) -> ColumnView:
+    def _view(self, column: Column, lines: Mapping[str, Sequence[float]]) -> ColumnView:
         name = column.name
-        verdict = self.context.verdicts.get(name)
         own = self._findings(column)
         leading = _leading(own)
         if column.parent is not None:
             leading = deciding("drift.derived", self.context, name)
+        decider = self._decider(column, leading)
+        verdict = self.context.verdicts.get(decider)
+        kind = _kind(leading, verdict)
+        told = self._is_told(column, own)
         old = self.context.reference.columns.get(name)
         new = self.context.current.columns.get(name)
-        kind = verdict.deciding.kind if verdict else "location"
-        told = (
-            any(finding.drifted for finding in own)
-            if column.parent is None
-            else (verdict is not None and verdict.drifted)
-        )
+        past = self._history(column, decider, lines, told=told)
         return ColumnView(
             name=name,
             kind=column.kind,
@@ -82,11 +80,12 @@ class Columns:
             else (leading.severity if leading else "info"),
             statement=leading.message if leading else _unjudged(column),
             enough=verdict.enough if verdict else True,
-            statistic=leading.statistic if leading else "",
+            statistic=_statistic(leading, kind, made=decider != name),
+            decided_by="" if decider == name else decider.removeprefix(f"{name}."),
             effect=leading.effect if leading else None,
             unit=_unit(kind),
-            interval=_finite(leading),
-            gate=self._gate(name, verdict),
+            interval=_interval(leading, kind),
+            gate=self._gate(decider, kind),
             p_value=leading.p_value if leading else None,
             threshold=leading.threshold if leading else None,
             once_in_years=_years(verdict),
@@ -94,15 +93,48 @@ class Columns:
             n_current=new.present if new else None,
             missing_reference=old.missing / old.rows if old and old.rows else None,
             missing_current=new.missing / new.rows if new and new.rows else None,
-            distances={f.statistic: f.value for f in own if f.statistic in _DISTANCES},
+            distances={f.statistic: f.value for f in own if _is_distance(f)},
             sight=_sight(verdict),
-            bins=chart(
-                old, new, self.baseline.folds.get(name), self.baseline.plan.codebooks.get(name)
-            ),
-            history=self._history(column, line, drifted, told=told),
-            since=self.past.since.get(f"column:{column.owner}") if told else None,
+            bins=None if column.role == "timestamp" else self._bins(decider),
+            history=past,
+            history_unit=self._line_unit(decider),
+            history_gate=self._line_gate(decider),
+            since=self._since(column, past) if told else None,
             findings=tuple(_told(finding) for finding in own if _is_told(finding)),
         )
+
+    def _decider(self, column: Column, leading: Finding | None) -> str:
+        """The column that the verdict rests on: itself, or one made from it."""
+        if leading is None or column.parent is not None:
+            return column.name
+        made = f"{column.name}.{leading.statistic}"
+        derived = {one.name for one in self.baseline.plan.derived if one.parent == column.name}
+        return made if made in derived else column.name
+
+    def _is_told(self, column: Column, own: Sequence[Finding]) -> bool:
+        if column.parent is None:
+            return any(finding.drifted for finding in own)
+        verdict = self.context.verdicts.get(column.name)
+        return verdict is not None and verdict.drifted
+
+    def _bins(self, name: str) -> Bins | None:
+        baseline = self.baseline
+        return chart(
+            self.context.reference.columns.get(name),
+            self.context.current.columns.get(name),
+            baseline.folds.get(name),
+            baseline.plan.codebooks.get(name),
+        )
+
+    def _since(self, column: Column, past: Sequence[HistoryPoint]) -> datetime | None:
+        """The first of the windows that differ without a break, or where the alarm opened."""
+        first = None
+        for point in reversed(past):
+            if not point.drifted:
+                break
+            first = point.window_start
+        opened = self.past.since.get(f"column:{column.owner}")
+        return min((moment for moment in (first, opened) if moment), default=None)
 
     def _findings(self, column: Column) -> list[Finding]:
         if column.parent is not None:
@@ -117,39 +149,53 @@ class Columns:
     def _history(
         self,
         column: Column,
-        line: Sequence[float],
-        drifted: frozenset[tuple[Window, str | None]],
+        decider: str,
+        lines: Mapping[str, Sequence[float]],
         *,
         told: bool,
     ) -> tuple[HistoryPoint, ...]:
+        """The effect of the deciding column, window by window.
+
+        Past verdicts are kept of physical columns only: a made one is taken to have differed
+        where its owner did and it was beyond the gate itself.
+        """
         if self.window is None:
             return ()
-        gate = self._line_gate(column.name)
+        gate = self._line_gate(decider)
         windows = [*self.past.windows, self.window]
-        flags = [(window, column.owner) in drifted for window in self.past.windows] + [told]
-        values = line or [math.nan] * len(windows)
-        return tuple(
-            HistoryPoint(
-                window_start=window.start,
-                effect=None if math.isnan(effect) else effect,
-                drifted=flag,
-                gap=math.isnan(effect),
-                strength=None if math.isnan(effect) or not gate else abs(effect) / gate,
+        made = column.parent is not None
+        points = []
+        for window, effect in zip(
+            windows, lines.get(decider) or [math.nan] * len(windows), strict=True
+        ):
+            strength = None if math.isnan(effect) or not gate else abs(effect) / gate
+            differs = (window, column.owner) in self.past.drifted
+            if made and (strength is None or strength < 1):
+                differs = False
+            points.append(
+                HistoryPoint(
+                    window_start=window.start,
+                    effect=None if math.isnan(effect) else effect,
+                    drifted=told if window == self.window else differs,
+                    gap=math.isnan(effect),
+                    strength=strength,
+                )
             )
-            for window, effect, flag in zip(windows, values, flags, strict=True)
-        )
+        return tuple(points)
 
-    def _gate(self, name: str, verdict: Verdict | None) -> float | None:
+    def _gate(self, name: str, kind: str) -> float | None:
         series = self.baseline.series.get(name)
-        if series is None or verdict is None:
-            return None
-        return gate_of(series.gate, verdict.deciding.kind)
+        return gate_of(series.gate, kind) if series and name in self.context.verdicts else None
 
     def _line_gate(self, name: str) -> float | None:
         series = self.baseline.series.get(name)
         if series is None:
             return None
         return series.gate.location if series.kind == "numeric" else series.gate.level
+
+    def _line_unit(self, name: str) -> Unit | None:
+        series = self.baseline.series.get(name)
+        return None if series is None else "sd" if series.kind == "numeric" else "share"
 
 
 def gate_of(gate: Gate, kind: str) -> float:
@@ -160,6 +206,7 @@ def gate_of(gate: Gate, kind: str) -> float:
 def _leading(own: Sequence[Finding]) -> Finding | None:
     """What is said first: a drifted finding, else the one with the verdict on the values."""
     drifted = [finding for finding in own if finding.drifted]
+    own = [finding for finding in own if not finding.check.startswith(FAMILY)]
     judged = [finding for finding in own if finding.threshold is not None]
     spoken = [finding for finding in own if finding.statistic == "rows"]
     return next(iter([*drifted, *judged, *spoken]), None)
@@ -177,16 +224,27 @@ def _unjudged(column: Column) -> str:
     return "Not judged in this window."
 
 
+def _kind(leading: Finding | None, verdict: Verdict | None) -> str:
+    """Kind of contrast of the effect that is told, which need not be the deciding one."""
+    if leading is not None and leading.statistic in _KINDS:
+        return _KINDS[leading.statistic]
+    return verdict.deciding.kind if verdict else "location"
+
+
+def _statistic(leading: Finding | None, kind: str, *, made: bool) -> str:
+    return "" if leading is None else kind if made else leading.statistic
+
+
 def _unit(kind: str) -> Unit:
     units: dict[str, Unit] = {"location": "sd", "skewness": "number", "scale": "ratio"}
     return units.get(kind, "number" if kind == "scalar" else "share")
 
 
-def _finite(finding: Finding | None) -> tuple[float, float] | None:
+def _interval(finding: Finding | None, kind: str) -> tuple[float, float] | None:
     """The interval around the effect; a ratio of spreads is shown as its distance from 1."""
     if finding is None or finding.interval is None:
         return None
-    shift = 1.0 if finding.statistic == "scale" else 0.0
+    shift = 1.0 if kind == "scale" else 0.0
     low, high = finding.interval
     return low - shift, high - shift
 
@@ -215,7 +273,11 @@ def _sight(verdict: Verdict | None) -> str:
 
 
 def _is_told(finding: Finding) -> bool:
-    return finding.statistic not in _DISTANCES and finding.statistic != "class_share"
+    return not _is_distance(finding) and finding.statistic != "class_share"
+
+
+def _is_distance(finding: Finding) -> bool:
+    return finding.statistic in _DISTANCES and not finding.check.startswith(FAMILY)
 
 
 def _told(finding: Finding) -> FindingView:

@@ -13,6 +13,12 @@ from monitor.steps import alarms as events
 from monitor.store.records import NewMessage
 from reports.view import ReportView
 
+#: Why there is another mail about an event that was mailed before.
+_OCCASIONS = {
+    "doubled": "Another mail about this event, because twice as much differs by now.",
+    "escalated": "A reminder: this event is still open, a month after it began.",
+}
+
 
 def messages(
     shown: ReportView,
@@ -33,7 +39,7 @@ def messages(
     if not told.mail:
         return {**remembered, "thread": thread if told.states.open_names else None}, ()
     message_id = _message_id(shown.monitor, window, told.mail)
-    body = reports.mail(shown)
+    body = reports.mail(shown, occasion=_OCCASIONS.get(told.mail, ""))
     message = Message(
         message_id=message_id,
         subject=body.subject,

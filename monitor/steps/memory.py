@@ -62,7 +62,11 @@ class Memory:
         return Past(
             windows=[entry.window for entry in earlier],
             seen=[observations.from_bytes(entry.observation) for entry in earlier],
-            drifted=frozenset((point.window, point.column) for point in told),
+            drifted=frozenset(
+                (point.window, point.column)
+                for point in told
+                if not point.check.startswith(("bias.", "performance."))
+            ),
             figures=figures,
             since=dict(sorted(opened, key=lambda pair: pair[1])),
         )

@@ -15,9 +15,10 @@ from monitor.core.finding import Alarm
 from monitor.core.version import VERSION
 from monitor.core.window import Window
 from monitor.evidence.reference import FEWEST_WINDOWS
+from monitor.evidence.state import CALM_WINDOWS
 from monitor.evidence.types import Budget, Verdict
 from monitor.profiles.types import Profile
-from monitor.steps import sections
+from monitor.steps import cells, sections
 from monitor.steps.baseline import GOOD_WINDOWS, Baseline
 from monitor.steps.columns import Columns, Past
 from monitor.steps.judge import Judged
@@ -61,6 +62,7 @@ def view(run: Run, past: Past, rows: Sequence[NewQueueRow], frame: Frame) -> Rep
     ).views()
     drifted = {column.name for column in columns if column.drifted}
     start = run.window.start.astimezone(frame.zone) if run.window else None
+    lacking, compared = cells.lacking(baseline.pooled, profile, rows, roles)
     return ReportView(
         monitor=run.monitor,
         generated_at=frame.generated_at.astimezone(frame.zone),
@@ -73,15 +75,18 @@ def view(run: Run, past: Past, rows: Sequence[NewQueueRow], frame: Frame) -> Rep
         current_label=frame.current_label,
         one_window=run.window is None,
         alarms=tuple(_alarm(alarm, run, past, frame) for alarm in run.alarms),
+        budget_text=_budget_text(frame.budget, len(baseline.series)) if run.alarms else "",
         columns=columns,
         balance=sections.balance(baseline.pooled, profile, roles, drifted),
         bias=sections.bias(judged.findings, baseline.pooled, baseline.scalars),
         performance=sections.performance(judged.findings, past.figures, start),
         quality=sections.quality(judged.findings),
-        queue=sections.cards(rows),
+        queue=sections.cards(rows, roles, frame.zone),
         queue_total=len(rows),
         queue_candidates=run.candidates if rows else 0,
-        queue_hint=f"driftloop queue export {run.monitor} --format label-studio" if rows else "",
+        queue_hint=_EXPORT.format(run.monitor) if rows else "",
+        lacking=lacking,
+        cells_compared=compared,
         marks=tuple(_marks(run, start)),
         notes=tuple(_notes(run)),
         report_url=frame.url,
@@ -121,7 +126,9 @@ def _reference_label(baseline: Baseline) -> str:
     count = f"{baseline.windows} {'windows' if baseline.by_time else 'blocks in file order'}"
     if first is None or last is None:
         return count
-    return f"{first:%-d %b %Y} – {last:%-d %b %Y}, {count}"
+    shown = "%-d" if (first.year, first.month) == (last.year, last.month) else "%-d %b"
+    start = first.strftime(shown if first.year == last.year else "%-d %b %Y")
+    return f"{start} – {last:%-d %b %Y}, {count}"
 
 
 def _alarm(alarm: Alarm, run: Run, past: Past, frame: Frame) -> AlarmView:
@@ -131,23 +138,54 @@ def _alarm(alarm: Alarm, run: Run, past: Past, frame: Frame) -> AlarmView:
     verdicts = _verdicts_of(alarm.key, run)
     years = [one.once_in_years for one in verdicts if one.fired]
     starts = [window.start for window in past.windows if since and window.start >= since]
+    subject = _subject(alarm.key)
+    certain = any(finding.drifted for finding in found)
     return AlarmView(
         key=alarm.key,
-        title=alarm.title if alarm.state == "closed" else f"{_named(alarm.key)} differs",
+        title=_title(alarm, subject, certain=certain),
+        subject=subject,
         state=alarm.state,
+        certain=certain or alarm.state == "closed",
+        closes_after=CALM_WINDOWS,
         since=since.astimezone(frame.zone) if since else None,
         windows_open=len(starts) + 1,
-        columns=names,
+        columns=names if alarm.key.startswith("column:") else (),
         what=tuple(finding.message for finding in found)[:5],
         once_in_years=max(years) if years else None,
-        budget_text=_budget_text(frame.budget, len(run.baseline.series)),
         severity=_severity(run, alarm),
     )
 
 
-def _named(key: str) -> str:
-    """What differs, as code: "`temp`", "`volume:rows`"."""
-    return f"`{key.removeprefix('column:')}`"
+def _title(alarm: Alarm, subject: str, *, certain: bool) -> str:
+    if alarm.state == "closed":
+        return f"{subject} is as in the reference again"
+    return f"{subject} differs" if certain else f"{subject} is not surely back"
+
+
+def _subject(key: str) -> str:
+    """What an alarm is about, as it stands in a sentence: "`temp`", "accuracy"."""
+    family, _, rest = key.partition(":")
+    if family == "column":
+        return f"`{rest}`"
+    if family == "bias":
+        segment, _, metric = rest.rpartition(":")
+        return f"{metric.replace('_', ' ')} of `{segment}`"
+    if family == "performance":
+        metric, _, segment = rest.partition(":")
+        return metric.replace("_", " ") + (f" of `{segment}`" if segment else "")
+    if family in {"rule", "check"}:
+        return f"{family} `{rest}`"
+    return _WHOLE.get(key, f"`{key}`")
+
+
+#: Alarms about the data set as a whole.
+_WHOLE = {
+    "volume:rows": "the number of rows",
+    "schema": "the schema",
+    "duplicates": "the share of duplicates",
+    "freshness": "the age of the newest row",
+}
+_EXPORT = "Export them with `driftloop queue export {} --format label-studio`."
 
 
 def _severity(run: Run, alarm: Alarm) -> Severity:

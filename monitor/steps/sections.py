@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from monitor.checks.outcomes import RATE_METRICS, RateMetric, rate_counts, segment_name
 from monitor.checks.scalars import ScalarPlan
+from monitor.checks.wording import number
 from monitor.core.columns import Roles
 from monitor.core.finding import Finding
 from monitor.profiles.types import CategoricalProfile, CellTable, Profile
@@ -29,7 +31,8 @@ METRICS = (
 )  # fmt: skip
 _MAX_CLASSES = 12
 _MAX_CARDS = 30
-_MAX_FIELDS = 8
+_MAX_FIELDS = 6
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?$")
 _MAX_GROUPS = 12  #: of one metric and segmentation
 
 
@@ -47,7 +50,7 @@ def balance(
         note = "" if new.present else "No labels have come back for this window yet."
         tables.append(
             BalanceView(
-                title=f"{what} {name}",
+                title=f"{what} `{name}`",
                 rows=tuple(_classes(old, new, drifted=name in drifted)) if new.present else (),
                 note=note,
             )
@@ -58,8 +61,15 @@ def balance(
 def _classes(
     old: CategoricalProfile, new: CategoricalProfile, *, drifted: bool
 ) -> Iterator[BalanceRow]:
+    """The most frequent classes; of a column that differs those whose share left its interval."""
+
+    def share(name: str) -> float:
+        rows = ((side.levels.get(name, 0), side.present) for side in (old, new))
+        return max(count / present for count, present in rows if present)
+
     names = sorted({*old.levels, *new.levels}, key=lambda name: -old.levels.get(name, 0))
-    for name in names[:_MAX_CLASSES]:
+    most = set(sorted(names, key=lambda name: -share(name))[:_MAX_CLASSES])
+    for name in [name for name in names if name in most]:
         was = wilson(old.levels.get(name, 0), old.present)
         now = wilson(new.levels.get(name, 0), new.present, design_effect=new.blocks.design_effect())
         yield BalanceRow(
@@ -68,7 +78,7 @@ def _classes(
             reference_interval=was.interval,
             current=now.value,
             current_interval=now.interval,
-            drifted=drifted,
+            drifted=drifted and not now.interval[0] <= was.value <= now.interval[1],
         )
 
 
@@ -119,8 +129,14 @@ def _groups(
                 verdict="differs from the reference" if gap and gap.drifted else "",
             )
         )
-    groups.sort(key=lambda group: (not group.drifted, -group.n))
+    groups.sort(key=lambda group: (not group.drifted, not _is_apart(group), -group.n))
     return groups[:_MAX_GROUPS]
+
+
+def _is_apart(group: BiasGroup) -> bool:
+    """Whether its gap to the other rows is surely one."""
+    low, high = group.gap_interval or (0.0, 0.0)
+    return low > 0 or high < 0
 
 
 def performance(
@@ -170,8 +186,15 @@ def quality(findings: Sequence[Finding]) -> tuple[QualityView, ...]:
         and not (finding.check == "quality.missing" and not finding.drifted)
         and not (finding.check == "quality.volume" and not finding.drifted)
     ]
-    told.sort(key=lambda finding: (not finding.drifted, order[finding.severity]))
-    return tuple(
+    kept: list[Finding] = []
+    held: list[Finding] = []
+    for finding in told:
+        holds = (
+            finding.check == "quality.rules" and finding.severity == "info" and not finding.value
+        )
+        (held if holds and finding.n_current else kept).append(finding)
+    kept.sort(key=lambda finding: (not finding.drifted, order[finding.severity]))
+    views = [
         QualityView(
             check=finding.check,
             message=finding.message,
@@ -179,11 +202,23 @@ def quality(findings: Sequence[Finding]) -> tuple[QualityView, ...]:
             severity=finding.severity,
             rows=tuple(str(row) for row in finding.rows),
         )
-        for finding in told
-    )
+        for finding in kept
+    ]
+    return (*views, *_holding(held))
 
 
-def cards(rows: Sequence[NewQueueRow]) -> tuple[QueueCard, ...]:
+def _holding(held: Sequence[Finding]) -> Iterator[QualityView]:
+    """Rules that no row broke, in one line."""
+    if len(held) == 1:
+        yield QualityView(check="quality.rules", message=held[0].message, severity="info")
+    elif held:
+        names = ", ".join(f"`{finding.statistic}`" for finding in held[:12])
+        more = f" and {len(held) - 12} more" if len(held) > 12 else ""
+        text = f"{len(held)} rules hold in all rows: {names}{more}."
+        yield QualityView(check="quality.rules", message=text, severity="info")
+
+
+def cards(rows: Sequence[NewQueueRow], roles: Roles, zone: tzinfo) -> tuple[QueueCard, ...]:
     """The first rows of the queue, in the order in which they are pushed."""
     return tuple(
         QueueCard(
@@ -193,11 +228,40 @@ def cards(rows: Sequence[NewQueueRow]) -> tuple[QueueCard, ...]:
             score=row.score,
             inclusion_probability=row.inclusion_probability,
             prediction="" if row.prediction is None else str(row.prediction),
+            prediction_score=row.prediction_score,
             image_png=row.image,
-            fields=tuple(
-                (name, "" if value is None else str(value))
-                for name, value in list(row.data.items())[:_MAX_FIELDS]
-            ),
+            fields=tuple(_fields(row, roles, zone)),
         )
         for row in sorted(rows, key=lambda row: row.push_order)[:_MAX_CARDS]
     )
+
+
+def _fields(row: NewQueueRow, roles: Roles, zone: tzinfo) -> Iterator[tuple[str, str]]:
+    """The time, what the reason speaks of, segments, then other columns; no scores, no id."""
+    apart = {roles.id, roles.prediction, roles.model_version, *roles.scores}
+    names = [name for name in row.data if name not in apart]
+    said = set(re.findall(r"\w+", row.reason_text.partition(" for their ")[2]))
+
+    def rank(name: str) -> int:
+        if name == roles.timestamp:
+            return 0
+        return 1 if name in said else 2 if name in roles.segments or name == roles.label else 3
+
+    for name in sorted(names, key=rank)[:_MAX_FIELDS]:
+        yield name, _value(row.data[name], zone)
+
+
+def _value(value: object, zone: tzinfo) -> str:
+    """A value as a card shows it: four digits, and times without their seconds."""
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return number(value)
+    if isinstance(value, str) and _INSTANT.match(value):
+        try:
+            moment = datetime.fromisoformat(value)
+            moment = moment.astimezone(zone) if moment.tzinfo else moment
+        except (ValueError, OverflowError):  # 99 May, or the year 0
+            return value
+        return f"{moment:%-d %b %Y, %H:%M}"
+    return str(value)

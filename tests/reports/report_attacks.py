@@ -65,13 +65,14 @@ def hostile() -> v.ReportView:
             v.AlarmView(
                 key=t,
                 title=t,
+                subject=t,
+                certain=number % 2 == 0,
                 columns=(t,),
                 what=(t,),
-                budget_text=t,
                 acknowledge=t,
                 once_in_years=0.01,
             )
-            for t in NASTY
+            for number, t in enumerate(NASTY)
         ),
         balance=tuple(
             v.BalanceView(
@@ -107,6 +108,8 @@ def hostile() -> v.ReportView:
         marks=tuple(v.Mark(at=START + i * WEEK, label=t) for i, t in enumerate(NASTY[:8])),
         notes=tuple(v.Note(text=t, kind=t) for t in NASTY),
         queue_hint=NASTY[0],
+        budget_text=NASTY[0],
+        lacking=tuple(v.LackingCell(name=t, training=0.0, production=float("nan")) for t in NASTY),
         report_url=NASTY[10],
         verdict="",
     )

@@ -69,9 +69,11 @@ def flights(weeks: int = 40) -> v.ReportView:
         rows_reference=48_213,
         rows_current=5_812,
         reference_label="1 Jan – 28 Feb 2013, 8 windows",
+        budget_text="1 false mail a year, shared over 22 columns and 52 windows",
         alarms=(
             v.AlarmView(
                 key="column:temp",
+                subject="`temp`",
                 title="`temp` and 5 more columns differ from the reference",
                 state="open",
                 since=START + 4 * WEEK,
@@ -83,7 +85,6 @@ def flights(weeks: int = 40) -> v.ReportView:
                     "The reference has seen January and February only; a season needs a year.",
                 ),
                 once_in_years=3_214.0,
-                budget_text="One false mail a year is allowed over 22 columns and 52 windows.",
                 acknowledge="driftloop alarms acknowledge flights column:temp",
             ),
             v.AlarmView(

@@ -330,3 +330,104 @@ def test_a_histogram_of_times_is_labelled_with_days():
     column = replace(column, bins=replace(column.bins, edges=edges))
 
     assert "1 Jan 2024" in Page(reports.render(replace(known(), columns=(column,)))).text
+
+
+def lingering() -> v.AlarmView:
+    return v.AlarmView(
+        key="column:kind",
+        title="`kind` is not surely back",
+        subject="`kind`",
+        state="open",
+        certain=False,
+        closes_after=2,
+        since=START,
+        windows_open=3,
+        columns=("kind",),
+        what=("Like the reference: value 'a' went from 60.0 % to 60.2 % of the rows.",),
+    )
+
+
+def test_an_alarm_of_which_nothing_shows_any_more_says_so():
+    calm = replace(known(), columns=(known().columns[0],), alarms=(lingering(),))
+    text = Page(reports.render(calm)).text
+
+    assert "kind was different since the week of 1 Jan 2024 and is not surely back." in text
+    assert "In this window it cannot be told from the reference." in text
+    assert "The alarm closes after 2 calm windows in a row." in text
+    assert "Like the reference: value" not in text.split("Week by week")[0].split("Columns")[0]
+    assert "▲" not in text
+    assert reports.mail(calm).subject == "weather: `kind` is not surely back (week of 15 Jan)"
+
+
+def test_what_differs_now_leads_before_what_is_not_surely_back():
+    view = replace(known(), alarms=(lingering(), *known().alarms))
+
+    assert "temp differs from the reference." in Page(reports.render(view)).text
+
+
+def test_many_alarms_are_one_card_and_a_line_each():
+    names = [f"score_{i}" for i in range(9)]
+    columns = tuple(v.ColumnView(name=name, role="score", drifted=True) for name in names)
+    alarms = tuple(
+        v.AlarmView(
+            key=f"column:{name}",
+            title=f"`{name}` differs",
+            subject=f"`{name}`",
+            state="open",
+            columns=(name,),
+            what=(f"{name} moved.",),
+            once_in_years=float(i + 2),
+        )
+        for i, name in enumerate(names)
+    )
+    accuracy = v.AlarmView(key="performance:accuracy", title="accuracy differs", subject="accuracy")
+    view = replace(known(), columns=(*known().columns, *columns))
+    page = Page(reports.render(replace(view, alarms=(*alarms, accuracy, *known().alarms))))
+
+    assert page.tags.count("article") == 1
+    assert "temp and 9 more columns differ from the reference, and so does accuracy." in page.text
+    assert "9 scores of the model" in page.text
+    assert "Most of all score_8" in page.text
+    assert page.text.index("accuracy") < page.text.index("9 scores of the model")
+
+
+def test_groups_beyond_the_first_are_folded_away_but_there():
+    groups = tuple(
+        v.BiasGroup(metric="accuracy", segment="carrier", group=f"G{i:02d}", n=90, value=0.5)
+        for i in range(16)
+    )
+    source = reports.render(replace(known(), bias=groups))
+
+    assert "11 more groups" in source
+    assert all(f"G{i:02d}" in source for i in range(16))
+
+
+def test_what_the_training_set_lacks_is_listed_with_its_shares():
+    cell = v.LackingCell(name="class Bag", training=0.0, production=0.19, queue=0.74)
+    text = Page(reports.render(replace(known(), lacking=(cell,), cells_compared=10))).text
+
+    assert "What the training set lacks" in text
+    assert "class Bag 0 % 19.0 % 74.0 %" in " ".join(
+        text.replace("\N{NO-BREAK SPACE}", " ").split()
+    )
+
+
+def test_a_window_at_the_end_of_a_month_is_not_called_by_that_month():
+    starts = [datetime(2013, 2, 25, tzinfo=UTC) + i * WEEK for i in range(20)]
+    points = tuple(v.HistoryPoint(window_start=start, effect=0.1) for start in starts)
+    column = replace(known().columns[1], history=points)
+    source = reports.render(replace(known(), columns=(column,)))
+
+    assert ">Mar</text>" in source
+    assert ">Feb</text>" not in source
+
+
+def test_a_line_over_time_has_a_unit_of_its_own():
+    """The missing share may decide while the line shows where the mean is."""
+    column = replace(
+        known().columns[1], unit="share", gate=0.01, history_unit="sd", history_gate=0.05
+    )
+    source = reports.render(replace(known(), columns=(column,)))
+
+    assert "Effect window by window, in reference sd" in source
+    assert "the newest is +0.31\N{NO-BREAK SPACE}sd" in source

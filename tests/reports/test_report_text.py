@@ -172,3 +172,11 @@ def test_svg_escapes_every_attribute_and_text(text):
 def test_what_underflowed_is_no_equation():
     assert humanize.p_phrase(0.0) == "p < 1e-300"
     assert humanize.p_phrase(1e-9) == "p = 1e-9"
+
+
+def test_prose_sets_a_minus_before_numbers_but_not_in_names():
+    said = Page(str(plain.prose("from -9.04 to `x -1` (-4 points) on 2013-08-12, id a-1"))).text
+
+    assert said.replace("\N{NO-BREAK SPACE}", " ") == (
+        "from −9.04 to x -1 (−4 points) on 2013-08-12, id a-1"
+    )

@@ -1,0 +1,92 @@
+"""The alarms of a page: the root change as a card, a long event one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from reports import headline
+from reports.view import AlarmState, AlarmView, ReportView
+
+MAX_CARDS = 3  #: so many alarms are shown in full; of more only the first
+MAX_ROWS = 60
+_FEWEST_SCORES = 3  #: so many scores of one model are one line
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRow:
+    """One line: an alarm, or those of all scores of a model."""
+
+    title: str
+    names: tuple[str, ...]  #: of the columns, where it is several alarms
+    state: AlarmState
+    since: datetime | None
+    says: str
+    link: str  #: anchor of the evidence, or ""
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmList:
+    """Alarms in full, alarms in one line, and how many are left out."""
+
+    cards: tuple[AlarmView, ...]
+    rows: tuple[AlarmRow, ...]
+    hidden: int
+
+
+def listed(view: ReportView, anchors: Mapping[str, str]) -> AlarmList:
+    """The open alarms, the root change first, then those that closed."""
+    closed = tuple(alarm for alarm in view.alarms if alarm.state == "closed")
+    every = headline.open_alarms(view) + closed
+    if len(every) <= MAX_CARDS:
+        return AlarmList(every, (), 0)
+    rows = _rows(view, every[1:], anchors)
+    return AlarmList(every[:1], rows[:MAX_ROWS], max(0, len(rows) - MAX_ROWS))
+
+
+def _rows(
+    view: ReportView, alarms: Sequence[AlarmView], anchors: Mapping[str, str]
+) -> tuple[AlarmRow, ...]:
+    scores = {column.name for column in view.columns if column.role == "score"}
+    members = [alarm for alarm in alarms if _is_score(alarm, scores)]
+    together = len(members) >= _FEWEST_SCORES
+    rows: list[AlarmRow] = []
+    for alarm in alarms:
+        if not together or not _is_score(alarm, scores):
+            rows.append(_row(alarm, anchors))
+        elif alarm is members[0]:
+            rows.append(_family(members, anchors))
+    return tuple(rows)
+
+
+def _is_score(alarm: AlarmView, scores: set[str]) -> bool:
+    return alarm.state != "closed" and bool(alarm.columns) and alarm.columns[0] in scores
+
+
+def _row(alarm: AlarmView, anchors: Mapping[str, str]) -> AlarmRow:
+    says = next(iter(alarm.what), "")
+    if alarm.state == "closed":
+        says = ""
+    elif not alarm.certain:
+        says = "In this window it cannot be told from the reference."
+    link = next((anchors[name] for name in alarm.columns if name in anchors), "")
+    return AlarmRow(alarm.subject or alarm.title, (), alarm.state, alarm.since, says, link)
+
+
+def _family(alarms: Sequence[AlarmView], anchors: Mapping[str, str]) -> AlarmRow:
+    first = _row(alarms[0], anchors)
+    new = any(alarm.state == "opened" for alarm in alarms)
+    quiet = [alarm for alarm in alarms if not alarm.certain]
+    says = f"Most of all {first.title}. {first.says}" if alarms[0].certain else first.says
+    if quiet and len(quiet) < len(alarms):
+        names = ", ".join(alarm.subject for alarm in quiet[:4])
+        says += f" Not told from the reference in this window: {names}."
+    return AlarmRow(
+        f"{len(alarms)} scores of the model",
+        tuple(name for alarm in alarms for name in alarm.columns[:1]),
+        "opened" if new else "open",
+        min((alarm.since for alarm in alarms if alarm.since), default=None),
+        says,
+        first.link,
+    )

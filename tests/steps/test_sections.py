@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from datetime import UTC
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+
+import monitor
+from monitor.core.columns import Roles
+from monitor.core.finding import Finding
+from monitor.steps import sections
+from monitor.store.records import NewQueueRow
+
+ROLES = Roles(
+    timestamp="ts", id="id", label="y", prediction="pred", scores=("s",), segments=("seg",)
+)
+
+
+def row(order: int = 0, text: str = "Drawn by chance.", **data: object) -> NewQueueRow:
+    return NewQueueRow(
+        row_id=str(order),
+        reason="drifted",
+        reason_text=text,
+        score=1.0,
+        inclusion_probability=0.5,
+        weight=2.0,
+        push_order=order,
+        data=data,
+        prediction=data.get("pred"),
+        prediction_score=0.75,
+    )
+
+
+def test_a_card_shows_the_time_and_what_the_reason_speaks_of_first():
+    data = {
+        "id": 7,
+        "a": 1,
+        "ts": "2013-08-13T15:00:00+00:00",
+        "seg": "UA",
+        "pred": "yes",
+        "s": 0.002199999988079071,
+        "dewp": 0.002199999988079071,
+        "distance": 644,
+    }
+    text = "Farther than before (distance 3.9), mostly for their dewp and temp."
+    (card,) = sections.cards([row(text=text, **data)], ROLES, ZoneInfo("Europe/Berlin"))
+
+    assert card.fields == (
+        ("ts", "13 Aug 2013, 17:00"),
+        ("dewp", "0.0022"),
+        ("seg", "UA"),
+        ("a", "1"),
+        ("distance", "644"),
+    )
+    assert (card.prediction, card.prediction_score) == ("yes", 0.75)
+
+
+def test_a_text_that_only_looks_like_a_time_stays_as_it_is():
+    odd = [
+        "2013-08-13",
+        "2013-99-13T15:00:00",
+        "0001-01-01T00:00:00+14:00",
+        "2013-08-13T15:00:00 <b>",
+    ]
+    found = [sections.cards([row(note=text)], ROLES, UTC)[0].fields[0][1] for text in odd]
+
+    assert found == odd
+
+
+def test_rules_that_hold_are_one_line():
+    held = [
+        Finding(
+            check="quality.rules",
+            statistic=f"r{i}",
+            value=0.0,
+            n_current=10,
+            message=f"Rule 'r{i}' holds in all 10 rows.",
+        )
+        for i in range(3)
+    ]
+    broken = Finding(
+        check="quality.rules",
+        statistic="b",
+        value=0.2,
+        n_current=10,
+        message="broken",
+        drifted=True,
+        severity="critical",
+    )
+
+    assert [view.message for view in sections.quality([*held, broken])] == [
+        "broken",
+        "3 rules hold in all rows: `r0`, `r1`, `r2`.",
+    ]
+
+
+def test_classes_and_groups_that_the_training_set_lacks_are_named():
+    rng = np.random.default_rng(3)
+
+    def table(bags: float, rare: float) -> pa.Table:
+        y = np.where(rng.random(3_000) < bags, "bag", "shoe")
+        group = np.where(rng.random(3_000) < rare, "north", "south")
+        return pa.table({"y": y, "pred": y, "group": group, "x": rng.normal(size=3_000)})
+
+    compared = monitor.compare(
+        table(0.01, 0.3), table(0.2, 0.3), label="y", prediction="pred", segment="group"
+    )
+    names = [cell.name for cell in compared.view.lacking]
+
+    assert names == ["class bag", "group=south and class bag", "group=north and class bag"]
+    assert compared.view.cells_compared == 8
+    assert all(cell.queue is None for cell in compared.view.lacking)
