@@ -65,8 +65,8 @@ class Reasons:
     def _novel(self, row: int) -> tuple[Reason, str] | None:
         if self._neighbours is None:
             return None
-        search, limit = self._neighbours
-        distance = float(search.kneighbors(self.matrices.candidates[[row]])[0][0, -1])
+        limit = self._neighbours[1]
+        distance = float(self._distances[row])
         if distance <= limit:
             return None
         ratio = float(np.exp(self.density.log_ratio[row]))
@@ -75,6 +75,15 @@ class Reasons:
             f"(distance {distance:.2f}, their mark is {limit:.2f}), and {ratio:.1f} times as "
             f"frequent in this window{self._columns_behind(row)}."
         )
+
+    @cached_property
+    def _distances(self) -> FloatArray:
+        """Distance of each drifted row to its neighbours in the reference, in one search."""
+        distances = np.zeros(len(self.drifted))
+        if self._neighbours is not None and self.drifted.any():
+            rows = self.matrices.candidates[self.drifted]
+            distances[self.drifted] = self._neighbours[0].kneighbors(rows)[0][:, -1]
+        return distances
 
     @cached_property
     def _neighbours(self) -> tuple[NearestNeighbors, float] | None:
