@@ -99,8 +99,9 @@ def save(drawn: Drawn, path: Path) -> None:
 def add(drawn: Drawn, workspace: str, project: str) -> None:
     """Add the snapshot to a project of a workspace: a folder, or the URL of `evidently ui`.
 
-    The project is made when it is not there. A snapshot of the same window that driftloop added
-    before is replaced. The secret of a server comes from `EVIDENTLY_SECRET`.
+    The project is made when it is not there. In a folder a snapshot of the same window that
+    driftloop added before is replaced; a server keeps both. Its secret comes from
+    `EVIDENTLY_SECRET`.
 
     Raises
     ------
@@ -122,16 +123,16 @@ def add(drawn: Drawn, workspace: str, project: str) -> None:
 def _add(snapshot: Any, workspace: str, project: str) -> None:
     from evidently.ui.workspace import RemoteWorkspace, Workspace  # noqa: PLC0415
 
+    remote = workspace.startswith(("http://", "https://"))
     place = (
         RemoteWorkspace(workspace, secret=os.environ.get(SECRET))
-        if workspace.startswith(("http://", "https://"))
+        if remote
         else Workspace.create(workspace)
     )
     found = [one for one in place.search_project(project) if one.name == project]
     chosen = found[0] if found else place.create_project(project)
-    old = [
-        run for run in place.list_runs(chosen.id) if _same(place.get_run(chosen.id, run), snapshot)
-    ]
+    runs = () if remote else place.list_runs(chosen.id)  # its client cannot list those of a server
+    old = [run for run in runs if _same(place.get_run(chosen.id, run), snapshot)]
     place.add_run(chosen.id, snapshot)
     for run in old:
         place.delete_run(chosen.id, run)

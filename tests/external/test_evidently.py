@@ -7,11 +7,15 @@ import json
 import math
 import os
 import re
+import socket
+import subprocess
 import sys
+import time
 import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -302,3 +306,50 @@ def test_a_workspace_that_is_none_is_a_clear_error_without_its_password(drawn, t
         evidently_report.add(drawn, workspace, "shop")
 
     assert "secret" not in str(caught.value)
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A real `evidently ui` that wants a secret; the address where it answers."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    program = Path(sys.executable).with_name("evidently")
+    command = [program, "ui", "--workspace", tmp_path / "ws", "--port", str(port)]
+    environment = {**os.environ, "DO_NOT_TRACK": "1"}
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [*command, "--secret", "s3cret"], stdout=log, stderr=log, env=environment
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 60
+        while not answers(url):
+            assert process.poll() is None, (tmp_path / "log").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/api/version").is_success
+    except httpx.TransportError:
+        return False
+
+
+@pytest.mark.slow
+@pytest.mark.service
+def test_a_real_server_takes_the_snapshot_from_whoever_knows_its_secret(drawn, server, monkeypatch):
+    with pytest.raises(PluginError, match="did not take the snapshot"):
+        evidently_report.add(drawn, server, "shop")
+    monkeypatch.setenv("EVIDENTLY_SECRET", "s3cret")
+    for _ in range(2):
+        evidently_report.add(drawn, server, "shop")
+
+    (project,) = httpx.get(f"{server}/api/projects/search/shop").json()
+    reports = httpx.get(f"{server}/api/projects/{project['id']}/reports").json()
+    assert len(reports) == 2
