@@ -45,23 +45,28 @@ def listed(view: ReportView, anchors: Mapping[str, str]) -> AlarmList:
     return AlarmList(every[:1], rows[:MAX_ROWS], max(0, len(rows) - MAX_ROWS))
 
 
+def scores_together(view: ReportView, alarms: Sequence[AlarmView]) -> tuple[AlarmView, ...]:
+    """Those of the alarms that are open about scores of one model, when they are one story."""
+    scores = {column.name for column in view.columns if column.role == "score"}
+    members = tuple(
+        alarm
+        for alarm in alarms
+        if alarm.state != "closed" and alarm.columns and alarm.columns[0] in scores
+    )
+    return members if len(members) >= _FEWEST_SCORES else ()
+
+
 def _rows(
     view: ReportView, alarms: Sequence[AlarmView], anchors: Mapping[str, str]
 ) -> tuple[AlarmRow, ...]:
-    scores = {column.name for column in view.columns if column.role == "score"}
-    members = [alarm for alarm in alarms if _is_score(alarm, scores)]
-    together = len(members) >= _FEWEST_SCORES
+    members = scores_together(view, alarms)
     rows: list[AlarmRow] = []
     for alarm in alarms:
-        if not together or not _is_score(alarm, scores):
+        if alarm not in members:
             rows.append(_row(alarm, anchors))
         elif alarm is members[0]:
             rows.append(_family(members, anchors))
     return tuple(rows)
-
-
-def _is_score(alarm: AlarmView, scores: set[str]) -> bool:
-    return alarm.state != "closed" and bool(alarm.columns) and alarm.columns[0] in scores
 
 
 def _row(alarm: AlarmView, anchors: Mapping[str, str]) -> AlarmRow:

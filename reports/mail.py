@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reports import headline, humanize
+from reports.alarms import scores_together
 from reports.page import environment
 from reports.plain import clean, link
 from reports.view import AlarmView, ColumnView, QualityView, ReportView
@@ -106,15 +107,34 @@ def _told(view: ReportView, changed: Sequence[ColumnView]) -> list[Told]:
 
 def _alarms(view: ReportView, said: set[str]) -> list[ToldAlarm]:
     """The open alarms, then the closed ones; no sentence that was `said` (which grows)."""
+    opened = headline.open_alarms(view)
+    scores = scores_together(view, [alarm for alarm in opened if alarm.certain])
     closed = (alarm for alarm in view.alarms if alarm.state == "closed")
     told = []
-    for alarm in (*headline.open_alarms(view), *closed):
+    for alarm in (*opened, *closed):
+        if alarm in scores:
+            if alarm is scores[0]:
+                told.append(ToldAlarm(_one_of(scores), ()))
+            continue
         what = tuple(sentence for sentence in alarm.what if sentence not in said)
         if not alarm.certain:
             what = ("In this window it cannot be told from the reference.",)
         said.update(what)
         told.append(ToldAlarm(alarm, what))
     return told
+
+
+def _one_of(scores: Sequence[AlarmView]) -> AlarmView:
+    """One alarm in place of those of all scores, which the columns have told."""
+    new = sum(alarm.state == "opened" for alarm in scores)
+    title = f"{len(scores)} scores of the model differ"
+    return replace(
+        scores[0],
+        title=f"{title}, {new} of them new" if 0 < new < len(scores) else title,
+        state="opened" if new else "open",
+        since=min((alarm.since for alarm in scores if alarm.since), default=None),
+        acknowledge="",
+    )
 
 
 def evidence(view: ReportView, column: ColumnView) -> str:

@@ -16,7 +16,7 @@ from reports.view import ReportView
 #: Why there is another mail about an event that was mailed before.
 _OCCASIONS = {
     "doubled": "Another mail about this event, because twice as much differs by now.",
-    "escalated": "A reminder: this event is still open, a month after it began.",
+    "escalated": "A reminder: this event is still open, four weeks after it began.",
 }
 
 

@@ -143,10 +143,22 @@ def test_scores_of_one_model_are_told_by_the_first_of_them():
         v.ColumnView(name=f"score_{i}", role="score", drifted=True, effect=0.1 * (9 - i), gate=0.05)
         for i in range(9)
     )
-    mail = reports.mail(replace(views.fewest(), columns=scores))
+    alarms = tuple(
+        v.AlarmView(
+            key=f"column:{one.name}",
+            title=f"`{one.name}` differs",
+            state="open" if one is scores[0] else "opened",
+            columns=(one.name,),
+            what=("It moved.",),
+        )
+        for one in scores
+    )
+    mail = reports.mail(replace(views.fewest(), columns=scores, alarms=alarms))
 
+    assert mail.text.count("*") == 1
+    assert "* [new] 9 scores of the model differ, 8 of them new" in mail.text
     for body in (mail.text, Page(mail.html).text):
-        assert "So do 8 more scores of the model: score_1" in body
+        assert "So do 8 more scores of the model: score_" in body
         assert "score_8" in body
     assert "WHAT DIFFERS (9 of 9 columns)" in mail.text
 
