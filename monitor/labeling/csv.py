@@ -9,7 +9,9 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, ClassVar
 
-from monitor.labeling.items import ExportCount, Item
+from monitor.core.errors import LabelingError
+from monitor.labeling.items import ExportCount, Item, Skipped, row_of
+from monitor.labeling.returned import WHO, Returned
 from monitor.labeling.spec import LabelSpec
 from monitor.labeling.values import plain
 
@@ -65,6 +67,29 @@ class Csv:
                 _send(out, _cells(json.loads(line), fields))
         return count
 
+    def read(self, source: BinaryIO, spec: LabelSpec) -> Returned:
+        """Read a table to which annotators have added a column named as the spec's label field.
+
+        Lists and objects are JSON text. A column `annotator` is kept; rows with an empty cell are
+        unlabelled.
+        """
+        lines = io.TextIOWrapper(source, encoding="utf-8-sig", newline="")
+        returned = Returned()
+        try:
+            table = csv.DictReader(lines)
+            missing = {"id", spec.label_field} - set(table.fieldnames or ())
+            if missing:
+                msg = f"The table has no column {min(missing)!r}."
+                raise LabelingError(msg)
+            for row in table:
+                _take(row, spec, returned)
+        except (csv.Error, UnicodeDecodeError) as error:
+            msg = f"This is no CSV file in UTF-8: {error}."
+            raise LabelingError(msg) from error
+        finally:
+            lines.detach()
+        return returned
+
 
 def neutral(text: str) -> str:
     """The text, with one apostrophe in front where a spreadsheet could see a formula.
@@ -87,14 +112,23 @@ def restore(cell: str) -> str:
 def _row(item: Item, spec: LabelSpec, count: ExportCount) -> dict[str, Any]:
     if item.image is not None:
         count.drop(spec.image_field)
-    data = {}
-    for name, value in item.data.items():
-        if isinstance(value, bytes | bytearray | memoryview):
-            count.drop(name)
-        else:
-            data[plain(str(name))] = plain(value)
     own = {name: plain(getattr(item, name)) for name in COLUMNS}
-    return {"own": own, "data": data}
+    return {"own": own, "data": row_of(item, count)}
+
+
+def _take(row: dict[str, str | None], spec: LabelSpec, returned: Returned) -> None:
+    key, cell, annotator = restore(row["id"] or ""), row.get(spec.label_field), row.get(WHO)
+    if not cell:
+        returned.unlabelled.append(key)
+        return
+    value: Any = restore(cell)
+    if spec.type not in ("class", "text"):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            returned.refused.append(Skipped(key, f"its label is no JSON: {value[:60]!r}"))
+            return
+    returned.take(key, value, spec, restore(annotator) if annotator else None)
 
 
 def _cells(row: dict[str, Any], fields: dict[str, None]) -> Iterator[str]:

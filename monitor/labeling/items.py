@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, ClassVar, Protocol
 
+from monitor.labeling.predictions import MisfitError, fitted
 from monitor.labeling.spec import LabelSpec
+from monitor.labeling.values import clean, plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,3 +66,41 @@ class Exporter(Protocol):
     def write(self, items: Iterable[Item], spec: LabelSpec, out: BinaryIO) -> ExportCount:
         """Write the items in their order, one at a time. Raises `LabelingError` for the spec."""
         ...
+
+
+def facts(item: Item) -> dict[str, Any]:
+    """What every tool is told about an item, beside its row; `driftloop_id` matches the answers."""
+    return {
+        "driftloop_id": plain(str(item.id)),
+        "id": plain(item.id),
+        "monitor": plain(item.monitor),
+        "window": item.window,
+        "reason": item.reason,
+        "reason_text": plain(item.reason_text),
+        "score": plain(item.score),
+        "inclusion_probability": plain(item.inclusion_probability),
+        "weight": plain(item.weight),
+    }
+
+
+def row_of(item: Item, count: ExportCount) -> dict[str, Any]:
+    """The row without its bytes, which are counted."""
+    row = {}
+    for name, value in item.data.items():
+        if isinstance(value, bytes | bytearray | memoryview):
+            count.drop(name)
+        else:
+            row[clean(str(name))] = plain(value)
+    return row
+
+
+def draft_of(item: Item, spec: LabelSpec, count: ExportCount) -> Any | None:
+    """The prediction in the shape of the spec; None where it misfits, the reason is in `count`."""
+    if item.prediction is None:
+        return None
+    text = plain(item.data.get(spec.text_field)) if spec.text_field else None
+    try:
+        return fitted(item.prediction, spec, text=text if isinstance(text, str) else None)
+    except MisfitError as error:
+        count.without_prediction.append(Skipped(item.id, str(error)))
+        return None

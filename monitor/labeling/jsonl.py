@@ -6,7 +6,9 @@ import json
 from collections.abc import Iterable
 from typing import Any, BinaryIO, ClassVar
 
+from monitor.core.errors import LabelingError
 from monitor.labeling.items import ExportCount, Item
+from monitor.labeling.returned import WHO, Returned
 from monitor.labeling.spec import LabelSpec
 from monitor.labeling.values import data_uri, plain
 
@@ -30,6 +32,33 @@ class JsonLines:
             out.write(line.encode("utf-8") + b"\n")
             count.written += 1
         return count
+
+    def read(self, source: BinaryIO, spec: LabelSpec) -> Returned:
+        """Read lines to which annotators have added their answer, under the spec's label field.
+
+        An `annotator` beside it is kept; lines without an answer (or null) are unlabelled.
+        """
+        returned = Returned()
+        for number, line in enumerate(source, start=1):
+            if not line.strip():
+                continue
+            try:
+                whole = json.loads(line)
+                key, label, annotator = (
+                    str(whole["id"]),
+                    whole.get(spec.label_field),
+                    whole.get(WHO),
+                )
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+                msg = (
+                    f"Line {number} is not of a driftloop queue ({type(error).__name__}: {error})."
+                )
+                raise LabelingError(msg) from error
+            if label is None:
+                returned.unlabelled.append(key)
+            else:
+                returned.take(key, label, spec, None if annotator is None else str(annotator))
+        return returned
 
 
 def record(item: Item, spec: LabelSpec) -> dict[str, Any]:

@@ -8,11 +8,10 @@ from collections.abc import Container, Iterable, Iterator
 from typing import Any, BinaryIO, ClassVar
 
 from monitor.core.errors import LabelingError
-from monitor.labeling.images import size_of
-from monitor.labeling.items import ExportCount, Item, Skipped
-from monitor.labeling.predictions import MisfitError, fitted
+from monitor.labeling.images import NO_SIZE, size_of
+from monitor.labeling.items import ExportCount, Item, Skipped, draft_of, facts, row_of
 from monitor.labeling.spec import NEED_CLASSES, NEED_IMAGE, LabelSpec
-from monitor.labeling.values import clean, data_uri, plain
+from monitor.labeling.values import data_uri, plain
 
 #: Key of a task's data that holds the row as one table, for the annotator to read.
 TABLE = "row"
@@ -58,25 +57,10 @@ def task(item: Item, spec: LabelSpec, count: ExportCount) -> dict[str, Any]:
 
 
 def _data(item: Item, spec: LabelSpec, count: ExportCount) -> dict[str, Any]:
-    data: dict[str, Any] = {
-        "driftloop_id": plain(str(item.id)),
-        "id": plain(item.id),
-        "monitor": plain(item.monitor),
-        "window": item.window,
-        "reason": item.reason,
-        "reason_text": plain(item.reason_text),
-        "score": plain(item.score),
-        "inclusion_probability": plain(item.inclusion_probability),
-        "weight": plain(item.weight),
-    }
+    data = facts(item)
     if item.image is not None:
         data[spec.image_field] = data_uri(item.image)
-    row = {}
-    for name, value in item.data.items():
-        if isinstance(value, bytes | bytearray | memoryview):
-            count.drop(name)
-        else:
-            row[clean(str(name))] = plain(value)
+    row = row_of(item, count)
     reserved = {*data, TABLE, TEXT, spec.image_field}
     for name, value in row.items():
         data[TEXT if name == spec.text_field else _free(name, reserved, data)] = value
@@ -166,16 +150,14 @@ def _printable(text: str) -> str:
 
 
 def _draft(item: Item, spec: LabelSpec, count: ExportCount) -> dict[str, Any] | None:
-    if item.prediction is None:
+    value = draft_of(item, spec, count)
+    if value is None:
         return None
-    try:
-        text = plain(item.data.get(spec.text_field)) if spec.text_field else None
-        value = fitted(item.prediction, spec, text=text if isinstance(text, str) else None)
-        result = list(_results(value, spec, item))
-    except MisfitError as error:
-        count.without_prediction.append(Skipped(item.id, str(error)))
+    size = size_of(item.image or b"") if spec.type in NEED_IMAGE else (0, 0)
+    if size is None:
+        count.without_prediction.append(Skipped(item.id, NO_SIZE))
         return None
-    draft: dict[str, Any] = {"result": result}
+    draft: dict[str, Any] = {"result": list(_results(value, spec, size))}
     if item.model_version is not None:
         draft["model_version"] = plain(item.model_version)
     if (score := plain(item.prediction_score)) is not None:
@@ -183,7 +165,7 @@ def _draft(item: Item, spec: LabelSpec, count: ExportCount) -> dict[str, Any] | 
     return draft
 
 
-def _results(value: Any, spec: LabelSpec, item: Item) -> Iterator[dict[str, Any]]:
+def _results(value: Any, spec: LabelSpec, size: tuple[int, int]) -> Iterator[dict[str, Any]]:
     """Regions of a draft in Label Studio's terms."""
     common = {"from_name": spec.label_field, "to_name": _object(spec)[1]}
     if spec.type in ("class", "multi-label"):
@@ -198,17 +180,13 @@ def _results(value: Any, spec: LabelSpec, item: Item) -> Iterator[dict[str, Any]
             ends = {"start": one["start"], "end": one["end"], "labels": [one["label"]]}
             yield common | {"type": "labels", "value": ends}
     else:
-        yield from _regions(value, spec, item, common)
+        yield from _regions(value, spec, size, common)
 
 
 def _regions(
-    value: list[dict[str, Any]], spec: LabelSpec, item: Item, common: dict[str, Any]
+    value: list[dict[str, Any]], spec: LabelSpec, size: tuple[int, int], common: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """Boxes and polygons, in per cent of the image."""
-    size = size_of(item.image or b"")
-    if size is None:
-        msg = "the image's size cannot be read, so boxes cannot be placed in it"
-        raise MisfitError(msg)
     width, height = size
     original = {"original_width": width, "original_height": height, "image_rotation": 0}
     for one in value:

@@ -71,10 +71,10 @@ def _rating(value: Any, spec: LabelSpec) -> int:
 
 
 def _text(value: Any, spec: LabelSpec) -> str:
-    if not isinstance(value, str):
+    if value is None or isinstance(value, list | Mapping):
         msg = f"a text expected for {spec.label_field}, not {_short(value)}"
         raise MisfitError(msg)
-    return value
+    return class_name(value)
 
 
 def _span(value: Any, spec: LabelSpec, text: str | None) -> dict[str, Any]:

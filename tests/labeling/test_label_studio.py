@@ -165,7 +165,7 @@ POLYGON = LabelSpec(type="polygon", classes=("T",), has_images=True)
         (LabelSpec(type="multi-label", classes=("a",)), "a"),
         (LabelSpec(type="rating"), 6),
         (LabelSpec(type="rating"), True),
-        (LabelSpec(type="text"), 3),
+        (LabelSpec(type="text"), [3]),
         (SPAN, [{"start": 3, "end": 99, "label": "P"}]),
         (SPAN, [{"start": 3, "end": 3, "label": "P"}]),
         (BOX, [{"x": 0, "y": 0, "width": 0, "height": 1, "label": "T"}]),

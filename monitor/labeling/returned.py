@@ -1,0 +1,48 @@
+"""Labels that come back as a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, ClassVar, Protocol
+
+from monitor.labeling.items import Skipped
+from monitor.labeling.predictions import MisfitError, fitted
+from monitor.labeling.spec import LabelSpec
+
+#: Key or column beside a label that names who gave it.
+WHO = "annotator"
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One label of one item."""
+
+    id: str  #: the item's id as text
+    value: Any  #: in the shape that `spec.LabelType` documents
+    annotator: str | None = None
+
+
+@dataclass(slots=True)
+class Returned:
+    """What a file brought back. Nothing in it is left out without a word here."""
+
+    labels: list[Label] = field(default_factory=list)
+    refused: list[Skipped] = field(default_factory=list)  #: labels that do not fit the spec
+    unlabelled: list[str] = field(default_factory=list)  #: items that came back without one
+
+    def take(self, key: str, value: Any, spec: LabelSpec, annotator: str | None = None) -> None:
+        """Take a label that fits the spec; of another keep the reason why it was refused."""
+        try:
+            self.labels.append(Label(key, fitted(value, spec), annotator))
+        except MisfitError as error:
+            self.refused.append(Skipped(key, str(error)))
+
+
+class Importer(Protocol):
+    """A file format in which labels come back."""
+
+    name: ClassVar[str]
+
+    def read(self, source: BinaryIO, spec: LabelSpec) -> Returned:
+        """Read the labels. Raises `LabelingError` when the file is not of this format."""
+        ...
