@@ -121,7 +121,7 @@ def p_value(value: float | None) -> str:
 def p_phrase(value: float | None) -> str:
     """The p-value as it stands in a sentence: p = 1e-9, p < 1e-300."""
     said = p_value(value)
-    return f"p {said}" if said.startswith("<") else f"p = {said}"
+    return f"p{NBSP}{said.replace(' ', NBSP)}" if said.startswith("<") else f"p{NBSP}={NBSP}{said}"
 
 
 def by_chance(years: float | None) -> str:

@@ -42,7 +42,7 @@ class Bins:
     """Two histograms over the same bins.
 
     With `edges` heights are drawn as densities over a linear axis: equal-width bins over the
-    central 99 % of the reference, the outermost two open, look best. Without `edges` each bin or
+    central 99 % of both sides, the outermost two open, look best. Without `edges` each bin or
     level is a bar of one width.
     """
 

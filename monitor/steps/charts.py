@@ -41,7 +41,7 @@ def _numeric(old: NumericProfile, new: NumericProfile, book: Codebook) -> Bins |
     kept = before > 0
     if np.count_nonzero(kept) <= _FEW_VALUES:
         return _values(values, before, after)
-    low, high = _central(values, before)
+    low, high = _span(values, before, after)
     if not low < high:
         return _values(values, before, after)
     edges = np.linspace(low, high, _BARS + 1)
@@ -61,16 +61,33 @@ def _numeric(old: NumericProfile, new: NumericProfile, book: Codebook) -> Bins |
     )
 
 
+def _span(
+    values: np.ndarray[tuple[int], np.dtype[np.float64]],
+    before: np.ndarray[tuple[int], np.dtype[np.int64]],
+    after: np.ndarray[tuple[int], np.dtype[np.int64]],
+) -> tuple[float, float]:
+    """The central 99 % of both, a little wider.
+
+    The window may stretch it by the width of the reference on either side, so that a change of
+    unit does not squeeze the reference into one bar.
+    """
+    low, high = _central(values, before)
+    now_low, now_high = _central(values, after)
+    width = high - low
+    if width > 0:
+        low, high = min(low, max(now_low, low - width)), max(high, min(now_high, high + width))
+    margin = 0.02 * (high - low)
+    return low - margin, high + margin
+
+
 def _central(
     values: np.ndarray[tuple[int], np.dtype[np.float64]],
     counts: np.ndarray[tuple[int], np.dtype[np.int64]],
 ) -> tuple[float, float]:
-    """The central 99 % of the reference, a little wider."""
     share = np.cumsum(counts) / counts.sum()
     low = float(values[np.searchsorted(share, 0.005)])
     high = float(values[min(int(np.searchsorted(share, 0.995)), len(values) - 1)])
-    margin = 0.02 * (high - low)
-    return low - margin, high + margin
+    return low, high
 
 
 def _values(

@@ -100,7 +100,11 @@ class Columns:
             history_unit=self._line_unit(decider),
             history_gate=self._line_gate(decider),
             since=self._since(column, past) if told else None,
-            findings=tuple(_told(finding) for finding in own if _is_told(finding)),
+            findings=tuple(
+                _told(finding)
+                for finding in own
+                if _is_told(finding) and not self._is_of_a_child(name, finding, leading)
+            ),
         )
 
     def _decider(self, column: Column, leading: Finding | None) -> str:
@@ -116,6 +120,12 @@ class Columns:
             return any(finding.drifted for finding in own)
         verdict = self.context.verdicts.get(column.name)
         return verdict is not None and verdict.drifted
+
+    def _is_of_a_child(self, name: str, finding: Finding, leading: Finding | None) -> bool:
+        """Whether a made column says the same about itself."""
+        made = f"{name}.{finding.statistic}"
+        children = (one.name for one in self.baseline.plan.derived if one.parent == name)
+        return finding is not leading and made in children
 
     def _bins(self, name: str) -> Bins | None:
         baseline = self.baseline

@@ -170,8 +170,8 @@ def test_svg_escapes_every_attribute_and_text(text):
 
 
 def test_what_underflowed_is_no_equation():
-    assert humanize.p_phrase(0.0) == "p < 1e-300"
-    assert humanize.p_phrase(1e-9) == "p = 1e-9"
+    assert humanize.p_phrase(0.0) == "p < 1e-300".replace(" ", humanize.NBSP)
+    assert humanize.p_phrase(1e-9) == "p = 1e-9".replace(" ", humanize.NBSP)
 
 
 def test_prose_sets_a_minus_before_numbers_but_not_in_names():

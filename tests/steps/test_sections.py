@@ -111,3 +111,21 @@ def test_classes_and_groups_that_the_training_set_lacks_are_named():
     assert names == ["class bag", "group=south and class bag", "group=north and class bag"]
     assert compared.view.cells_compared == 8
     assert all(cell.queue is None for cell in compared.view.lacking)
+
+
+def test_a_histogram_reaches_where_the_window_went_but_keeps_the_reference_readable():
+    rng = np.random.default_rng(5)
+    old = rng.normal(0, 1, 2_000)
+
+    def edges(new: np.ndarray) -> tuple[float, float]:
+        compared = monitor.compare(pa.table({"x": old}), pa.table({"x": new}))
+        bins = compared.view.columns[0].bins
+        return bins.edges[0], bins.edges[-1]
+
+    low, high = edges(old + 4)
+    assert low < -2.5
+    assert 6 < high < 8
+    low, high = edges(1_000 * old)
+    assert -9 < low < -7
+    assert 7 < high < 9
+    assert all(np.isfinite(edges(np.append(old, [np.inf, -np.inf] * 40))))
