@@ -27,6 +27,7 @@ _KINDS = {
     "level_share": "level", "missing_share": "missing", "scalar": "scalar",
 }  # fmt: skip
 _DISTANCES = ("psi", "js", "ks", "wasserstein", "chi2")
+_EXTERNAL = "external."  #: checks of other tools: shown, never leading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +218,11 @@ def _leading(own: Sequence[Finding]) -> Finding | None:
     """What is said first: a drifted finding, else the one with the verdict on the values."""
     drifted = [finding for finding in own if finding.drifted]
     own = [finding for finding in own if not finding.check.startswith(FAMILY)]
-    judged = [finding for finding in own if finding.threshold is not None]
+    judged = [
+        finding
+        for finding in own
+        if finding.threshold is not None and not finding.check.startswith(_EXTERNAL)
+    ]
     spoken = [finding for finding in own if finding.statistic == "rows"]
     return next(iter([*drifted, *judged, *spoken]), None)
 
