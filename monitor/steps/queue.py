@@ -108,8 +108,11 @@ def _scores(table: pa.Table, roles: Roles) -> FloatArray | None:
 def _stored(
     row: QueueRow, values: Mapping[str, Any], columns: Sequence[Column], roles: Roles
 ) -> NewQueueRow:
-    hidden = {column.name for column in columns if column.kind == "embedding"} | set(roles.images)
+    # Who labels must not see the label, nor the model's opinion twice.
+    hidden = {column.name for column in columns if column.kind == "embedding"}
+    hidden |= {*roles.images, *roles.scores, roles.label or "", roles.prediction or ""}
     shown = {name: _short(plain(value)) for name, value in values.items() if name not in hidden}
+    prediction = values.get(roles.prediction) if roles.prediction else None
     return NewQueueRow(
         row_id=str(row.id),
         reason=row.reason,
@@ -119,7 +122,7 @@ def _stored(
         weight=row.weight,
         push_order=row.order,
         data=shown,
-        prediction=shown.get(roles.prediction) if roles.prediction else None,
+        prediction=None if prediction is None else _short(plain(prediction)),
         prediction_score=_top_score(values, roles),
         model_version=_text(values.get(roles.model_version) if roles.model_version else None),
         image=_image(values, roles),
