@@ -125,10 +125,14 @@ def _write(
 
 def _tell(count: ExportCount, monitor: str) -> None:
     say(f"{monitor}: {count.written:,} rows written")
-    for skipped in count.skipped[:_SHOWN]:
-        say(f"left out {skipped.id}: {skipped.reason}")
-    for skipped in count.without_prediction[:_SHOWN]:
-        say(f"without its prediction {skipped.id}: {skipped.reason}")
+    for title, rows in (
+        ("left out", count.skipped),
+        ("without its prediction", count.without_prediction),
+    ):
+        for skipped in rows[:_SHOWN]:
+            say(f"{title} {skipped.id}: {skipped.reason}")
+        if len(rows) > _SHOWN:
+            say(f"{title}: {len(rows) - _SHOWN:,} more rows, {len(rows):,} in all")
     for column, values in count.dropped_values.items():
         say(f"{values:,} values of {column} do not fit this format and were left out")
 
