@@ -36,9 +36,14 @@ class AlarmList:
 
 
 def listed(view: ReportView, anchors: Mapping[str, str]) -> AlarmList:
-    """The open alarms, the root change first, then those that closed."""
+    """The open alarms, the root change first, then those that closed.
+
+    Of one comparison only those that its table of columns does not tell.
+    """
     closed = tuple(alarm for alarm in view.alarms if alarm.state == "closed")
     every = headline.open_alarms(view) + closed
+    if view.one_window:
+        every = tuple(alarm for alarm in every if not set(alarm.columns) & set(anchors))
     if len(every) <= MAX_CARDS:
         return AlarmList(every, (), 0)
     rows = _rows(view, every[1:], anchors)

@@ -189,7 +189,7 @@ def certainty(view: ReportView) -> str:
         sure = alarmed is not None and since < alarmed
         surely = f", surely since {humanize.opening(view, alarmed)}" if sure else ""
         parts.append(f"Since {humanize.opening(view, since)}{surely}.")
-    if years is not None:
+    if humanize.by_chance(years):
         parts.append(f"Evidence this strong would come by chance {humanize.by_chance(years)}.")
     elif not alarms and not view.one_window:
         parts.append("Likely, but not sure enough for an alarm.")

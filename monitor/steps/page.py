@@ -136,7 +136,7 @@ def _alarm(alarm: Alarm, run: Run, past: Past, frame: Frame) -> AlarmView:
     found = [run.judged.findings[index] for index in alarm.findings]
     names = tuple(dict.fromkeys(finding.column for finding in found if finding.column))
     verdicts = _verdicts_of(alarm.key, run)
-    years = [one.once_in_years for one in verdicts if one.fired]
+    years = [one.once_in_years for one in verdicts if one.fired and one.once_in_years > 0]
     starts = [window.start for window in past.windows if since and window.start >= since]
     subject = _subject(alarm.key)
     certain = any(finding.drifted for finding in found)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -197,6 +198,27 @@ def test_a_single_comparison_says_what_it_cannot_know():
     view = replace(known(), one_window=True, window_start=None, window_end=None)
 
     assert "ordinary variation between windows is not known" in reports.render(view)
+
+
+def test_a_comparison_lists_as_alarms_only_what_its_columns_do_not_tell():
+    accuracy = v.AlarmView(key="performance:accuracy", title="accuracy differs", subject="accuracy")
+    view = replace(known(), one_window=True, window_start=None, window_end=None)
+    without = Page(reports.render(view)).text
+    found = Page(reports.render(replace(view, alarms=(accuracy, *view.alarms)))).text
+
+    assert "Alarms" not in without
+    assert "temp differs from the reference." in without
+    assert "Alarms" in found
+    assert "accuracy differs" in found
+    assert "temp differs" not in found.split("Alarms")[1].replace("temp differs from", "")
+
+
+@pytest.mark.parametrize("years", [math.nan, None])
+def test_what_is_not_known_of_chance_is_not_said(years):
+    view = known()
+    columns = tuple(replace(column, once_in_years=years) for column in view.columns)
+
+    assert "by chance" not in reports.mail(replace(view, columns=columns)).text
 
 
 def test_a_derived_column_is_drawn_inside_of_its_parent():
