@@ -2,32 +2,54 @@
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
+import os
 import signal
 import socket
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from monitor.cli.common import config_option, say
 
 if TYPE_CHECKING:
+    from apscheduler.schedulers.background import BackgroundScheduler
+
+    from monitor.config import Config
     from monitor.pipeline import Pipeline
     from monitor.scheduler.clock import Clock
+
+every_option = click.option(
+    "--every",
+    default=30.0,
+    show_default=True,
+    type=click.FloatRange(0.1, 3600),
+    metavar="SECONDS",
+    help="How often to ask which windows are due.",
+)
+grace_option = click.option(
+    "--grace",
+    default=8.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    help="How long a window may take to end when stopped; then it is handed back.",
+)
 
 
 @click.command()
 @click.option("--host", help="Where the page listens; default: [web] host, 127.0.0.1.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), help="0: any free port; default: [web] port."
+    "--port", type=click.IntRange(0, 65535), help="0: any free port; default: [web] port, 8000."
 )
 @click.option("--no-web", is_flag=True, help="Only the clock.")
-@click.option("--once", is_flag=True, help="Run what is due now, and end.")
-@click.option(
-    "--every", default=30.0, show_default=True, type=click.FloatRange(0.1), metavar="SECONDS"
-)
+@click.option("--once", is_flag=True, help="Run what is due now, and end; 1 when something failed.")
+@every_option
+@grace_option
 @config_option
 @click.pass_context
 def command(
@@ -38,72 +60,130 @@ def command(
     no_web: bool = False,
     once: bool = False,
     every: float = 30.0,
+    grace: float = 8.0,
     config_path: str | None = None,
 ) -> int:
     """Run every monitor on its schedule, and show what they found on a web page.
 
     Windows that were missed are run first, oldest first. The page has no login: keep it on
-    127.0.0.1, or behind something that has one.
+    127.0.0.1, or behind something that has one. SIGTERM and Ctrl-C let the window that runs end,
+    or hand it back.
     """
     from monitor.cli.opened import pipeline_of
     from monitor.scheduler.clock import Clock
 
     with pipeline_of(context, config_path, upgrade=True) as pipeline:
+        pipeline.say = pipeline.references.say = log
         clock = Clock(pipeline, log)
         if once:
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # which hands the window back
             clock.tick()
-        elif no_web:
-            run_clock(clock, every)
+            return 1 if clock.failures else 0
+        if no_web:
+            run_clock(clock, every=every, grace=grace)
         else:
-            web = pipeline.config.web
-            _with_page(clock, pipeline, host or web.host, web.port if port is None else port, every)
+            _with_page(clock, pipeline, (host, port), every=every, grace=grace)
     return 0
 
 
-def run_clock(clock: Clock, every: float) -> None:
-    """Tick until SIGTERM or SIGINT; the window that runs then is finished first."""
+def run_clock(clock: Clock, *, every: float, grace: float) -> None:
+    """Tick until SIGTERM or SIGINT."""
     from monitor.scheduler.clock import start
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: clock.stopping.set())
+    signals = _Signals()
     scheduler = start(clock, seconds=every)
     say("driftloop runs; stop it with Ctrl-C")
-    clock.stopping.wait()
-    scheduler.shutdown(wait=True)
+    while not signals.count:
+        time.sleep(0.1)
+    _stop(clock, scheduler, grace, signals)
 
 
-def _with_page(clock: Clock, pipeline: Pipeline, host: str, port: int, every: float) -> None:
-    import uvicorn
+def log(text: str) -> None:
+    """Lines with the time, on standard error; nothing in them moves the cursor."""
+    from datetime import UTC, datetime
 
-    from monitor.core.errors import UsageError
+    from reports.plain import clean
+
+    shown = "\n  ".join(clean(line) for line in text.splitlines())
+    say(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {shown}")
+
+
+def _with_page(
+    clock: Clock,
+    pipeline: Pipeline,
+    place: tuple[str | None, int | None],
+    *,
+    every: float,
+    grace: float,
+) -> None:
     from monitor.scheduler.clock import start
-    from monitor.web.app import create_app
 
-    if not _is_loopback(host):
-        say(f"warning: the page has no login, and {host} can be reached from other machines")
-    try:
-        listener = socket.create_server((host, port), family=_family(host))
-    except OSError as error:
-        msg = (
-            f"The page cannot listen on {host}:{port}: {error.strerror}. Name another with --port."
-        )
-        raise UsageError(msg) from None
-    config = uvicorn.Config(
-        create_app(pipeline.config, pipeline.store), log_level="warning", lifespan="off"
-    )
-    server = uvicorn.Server(config)
-    # uvicorn would raise the signal again when it is done, and the exit code would be the signal's.
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: setattr(server, "should_exit", True))
+    web = pipeline.config.web
+    host, port = place[0] or web.host, web.port if place[1] is None else place[1]
+    server, listener = _server(pipeline, host, port)
+    signals = _Signals(lambda: setattr(server, "should_exit", True))
     scheduler = start(clock, seconds=every)
     shown = f"[{host}]" if ":" in host else host
     say(f"driftloop runs; its page is http://{shown}:{listener.getsockname()[1]}/")
     try:
         server.run(sockets=[listener])
-    finally:
+    except BaseException:
         clock.stopping.set()
-        scheduler.shutdown(wait=True)
+        raise
+    _stop(clock, scheduler, grace, signals)
+
+
+def _server(pipeline: Pipeline, host: str, port: int) -> tuple[Any, socket.socket]:
+    """A server that does not run yet, and the socket that it will listen on."""
+    import contextlib
+
+    import uvicorn
+
+    from monitor.web.app import create_app
+
+    listener = _listen(host, port)
+    app = create_app(pipeline.config, pipeline.store, hosts=names_of(host, pipeline.config))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=3,
+        )
+    )
+    # uvicorn would raise the signal again when it is done, and the exit code would be the signal's.
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
+    return server, listener
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    from monitor.core.errors import UsageError
+
+    try:
+        return socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
+        )
+    except OSError as error:
+        msg = (
+            f"The page cannot listen on {host}:{port}: {error.strerror}. "
+            "Name another with --host and --port."
+        )
+        raise UsageError(msg) from None
+
+
+def names_of(host: str, config: Config) -> set[str] | None:
+    """Host names that the page answers to; None, with a warning: any, others are to reach it.
+
+    Else a page of somebody else could have its name point to 127.0.0.1, and read the reports.
+    """
+    from urllib.parse import urlsplit
+
+    if not _is_loopback(host):
+        say(f"warning: the page has no login, and {host} can be reached from other machines")
+        return None
+    own = urlsplit(config.report.base_url or "").hostname
+    return {"127.0.0.1", "localhost", "::1", host, *([own] if own else [])}
 
 
 def _is_loopback(host: str) -> bool:
@@ -113,10 +193,29 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
+@dataclass(slots=True)
+class _Signals:
+    """How many SIGTERM and SIGINT came: the first one stops, the second one hurries.
+
+    A handler runs between any two steps of the main thread, so it takes no lock.
+    """
+
+    stop: Callable[[], None] = lambda: None
+    count: int = 0
+
+    def __post_init__(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._handle)
+
+    def _handle(self, number: int, frame: object) -> None:
+        del number, frame
+        self.count += 1
+        self.stop()
 
 
-def log(text: str) -> None:
-    """One line with the time, on standard error."""
-    say(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {text}")
+def _stop(clock: Clock, scheduler: BackgroundScheduler, grace: float, signals: _Signals) -> None:
+    if not clock.stop(scheduler, seconds=grace, hurry=lambda: signals.count > 1):
+        # The thread of the window that was handed back cannot be ended, and Python would wait.
+        sys.stderr.flush()
+        sys.stdout.flush()
+        os._exit(0)

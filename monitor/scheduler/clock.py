@@ -1,73 +1,125 @@
-"""The clock: asks now and then which windows are due, and runs each once."""
+"""The clock: asks now and then which windows are due, runs each once, and sends what waits."""
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from monitor.config import MonitorConfig
 from monitor.core.errors import DriftloopError, LeaseLostError
 from monitor.pipeline import Pipeline
-from monitor.scheduler.due import due_windows
+from monitor.scheduler.announce import Announcer
 from monitor.store.records import Lease
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 LEASE_SECONDS = 300.0
 _BEAT_SECONDS = 60.0
+#: After the commit the report is drawn; so long is waited for it.
+_DRAW_SECONDS = 5.0
 
 
 @dataclass(slots=True)
 class Clock:
-    """Runs what is due, monitor by monitor; what breaks in one does not stop the others."""
+    """Runs what is due, oldest first; what breaks in one monitor does not stop the others.
+
+    Several clocks, in as many processes, may share one store: the ledger gives each window to
+    one of them.
+    """
 
     pipeline: Pipeline
     say: Callable[[str], None]
     stopping: threading.Event = field(default_factory=threading.Event)
+    failures: int = 0  #: how much could not be done so far
+    announcer: Announcer = field(init=False)
+    _held: Lease | None = None
+
+    def __post_init__(self) -> None:
+        """What was asked of each monitor is remembered for the life of the clock."""
+        self.announcer = Announcer(self.pipeline, self.say)
 
     def tick(self) -> int:
-        """Make due windows known, run all that can be claimed, deliver; how many were run."""
-        for monitor in self.pipeline.config.monitors:
-            self._guarded(monitor.name, partial(self._announce, monitor))
-        done = 0
-        names = [monitor.name for monitor in self.pipeline.config.monitors]
-        while not self.stopping.is_set():
-            lease = self.pipeline.store.ledger.claim_next(
-                names, worker=self.pipeline.worker, lease_seconds=LEASE_SECONDS
-            )
-            if lease is None:
-                break
-            self._guarded(lease.monitor, partial(self._run, lease))
-            done += 1
-        self._guarded("outbox", self._deliver)
+        """Run what is due, send what waits; how many windows were run."""
+        done = self.run_due()
+        self.deliver()
         return done
 
-    def _announce(self, monitor: MonitorConfig) -> None:
-        """Write the windows that are due into the ledger."""
-        pipeline = self.pipeline
-        timestamp = monitor.columns.timestamp
-        extent = pipeline.source(monitor).extent(timestamp)[0] if timestamp else None
-        own = monitor.reference_window
-        start = own.end if own is not None else extent.start if extent is not None else None
-        windows = due_windows(
-            monitor,
-            now=pipeline.clock(),
-            last=pipeline.store.ledger.newest(monitor.name),
-            start=start,
-            data_end=extent.end if extent is not None else None,
-        )
-        new = pipeline.store.ledger.ensure_windows(monitor.name, windows) if windows else 0
-        if new:
-            self.say(f"{monitor.name}: {new} windows are due, from {windows[0]} on")
+    def run_due(self) -> int:
+        """Make due windows known and run all that can be claimed; how many were run well.
+
+        A monitor whose window failed is left alone until the next time.
+        """
+        waiting = [monitor.name for monitor in self.pipeline.config.monitors]
+        for monitor in self.pipeline.config.monitors:
+            if not self.stopping.is_set():
+                self._guarded(monitor.name, partial(self.announcer.announce, monitor))
+        done = 0
+        while waiting and (lease := self._claim(waiting)):
+            if self._guarded(lease.monitor, partial(self._run, lease)):
+                done += 1
+            else:
+                waiting.remove(lease.monitor)
+        self._held = None
+        return done
+
+    def deliver(self) -> None:
+        """Send what waits in the outbox."""
+        self._guarded("outbox", self._deliver)
+
+    def stop(
+        self, scheduler: BackgroundScheduler, *, seconds: float, hurry: Callable[[], bool]
+    ) -> bool:
+        """Begin nothing any more, and wait for what runs; False when it was not done in time.
+
+        Then the window is handed back, for whoever asks next, and what still runs here cannot
+        store anything: the process is to end. `hurry` ends the waiting.
+        """
+        self.stopping.set()
+        waiter = threading.Thread(target=scheduler.shutdown, daemon=True)
+        waiter.start()
+        end = time.monotonic() + seconds
+        while waiter.is_alive() and time.monotonic() < end and not hurry():
+            waiter.join(0.05)
+        if waiter.is_alive() and not self._hand_back():
+            waiter.join(_DRAW_SECONDS)
+        return not waiter.is_alive()
+
+    def _hand_back(self) -> bool:
+        """Whether a window was handed back; False when there is none, or it was committed."""
+        lease = self._held
+        if lease is None:
+            return False
+        try:
+            self.pipeline.store.ledger.release(lease)
+        except LeaseLostError:
+            return False
+        except DriftloopError as error:
+            self.say(f"{lease.monitor}: the window was not handed back: {error}")
+            return True
+        self.say(f"{lease.monitor}: {lease.window} handed back")
+        return True
+
+    def _claim(self, monitors: list[str]) -> Lease | None:
+        """The lease of the oldest window that is due; None too when the clock is to stop."""
+        self._held = None
+        if self.stopping.is_set():
+            return None
+        try:
+            self._held = self.pipeline.store.ledger.claim_next(
+                monitors, worker=self.pipeline.worker, lease_seconds=LEASE_SECONDS
+            )
+        except DriftloopError as error:
+            self._broke(f"ledger: {error}")
+        if self.stopping.is_set() and self._hand_back():
+            return None
+        return self._held
 
     def _run(self, lease: Lease) -> None:
         with self._heartbeat(lease):
@@ -75,7 +127,7 @@ class Clock:
         states = [alarm["state"] for alarm in document["alarms"]]
         self.say(
             f"{lease.monitor}: {lease.window} done, {document['rows']['current']:,} rows, "
-            f"{states.count('opened')} alarms opened, {states.count('open')} open"
+            f"alarms: {states.count('opened')} opened, {states.count('open')} still open"
         )
 
     @contextmanager
@@ -108,24 +160,34 @@ class Clock:
                 f"{delivered.parked} parked"
             )
 
-    def _guarded(self, name: str, action: Callable[[], None]) -> None:
+    def _guarded(self, name: str, action: Callable[[], object]) -> bool:
+        """Whether it went well; if not, that is said."""
         try:
             action()
         except DriftloopError as error:
-            self.say(f"{name}: {error}")
+            self._broke(f"{name}: {error}")
         except Exception:  # noqa: BLE001 - one monitor must not stop the others
-            self.say(f"{name}: failed in a way that it should not:\n{traceback.format_exc()}")
+            self._broke(f"{name}: failed in a way that it should not:\n{traceback.format_exc()}")
+        else:
+            return True
+        return False
+
+    def _broke(self, said: str) -> None:
+        self.failures += 1
+        self.say(said)
 
 
 def start(clock: Clock, *, seconds: float) -> BackgroundScheduler:
-    """Tick in the background, in UTC, from now on; never two ticks at once, none lost."""
+    """Tick in the background, in UTC, from now on; never two ticks at once, none lost.
+
+    Sending has a tick of its own, so that a slow mail server does not hold up the windows.
+    """
+    # A tick that is still running when the next one is due is no news.
+    logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
     defaults: dict[str, Any] = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
     scheduler = BackgroundScheduler(timezone=UTC, job_defaults=defaults)
-    scheduler.add_job(
-        clock.tick,
-        "interval",
-        seconds=seconds,
-        next_run_time=datetime.now(UTC) + timedelta(milliseconds=10),
-    )
+    first = datetime.now(UTC) + timedelta(milliseconds=10)
+    for job in (clock.run_due, clock.deliver):
+        scheduler.add_job(job, "interval", seconds=seconds, next_run_time=first)
     scheduler.start()
     return scheduler

@@ -1,92 +1,181 @@
-"""Which windows of a monitor are due: a pure function of grid, schedule, ledger and time.
+"""Which windows of a monitor are due: pure functions of grid, schedule, ledger and time.
 
-A window is due when it is over, its lateness has passed, and the monitor's cron line has fired
-since. So windows that were missed while the service was down come up by themselves, oldest first.
+A window is due when it is over, its lateness has passed, the monitor's cron line has fired since,
+and the ledger does not know it. So windows that were missed while the service was down, or left
+out by hand, come up by themselves, oldest first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice, takewhile
+from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
 from monitor.config import MonitorConfig
+from monitor.config.cadence import resolve
 from monitor.core.window import Window
 
 #: A source without rows for more windows than this is no news any more.
 SILENT_WINDOWS = 5
+#: Rows that lack no more than this share of a window at one end fill it.
+EDGE = 0.1
+#: So many windows are announced at once; the others follow when these are known.
+MAX_CATCH_UP = 500
 
 
 def due_windows(
     monitor: MonitorConfig,
     *,
+    known: Sequence[Window],
     now: datetime,
-    last: Window | None,
     start: datetime | None,
     data_end: datetime | None,
+    max_catch_up: int = MAX_CATCH_UP,
 ) -> list[Window]:
     """Windows that are due and not known to the ledger yet, oldest first.
+
+    Without a timestamp column the whole source is the window, so only the newest one is due.
 
     Parameters
     ----------
     monitor : MonitorConfig
         Its grid, zone, lateness and cron line.
+    known : sequence of Window
+        The newest windows of the grid that the ledger knows, in any order. What they leave out
+        between them is due too; what lies before them is not.
     now : datetime
         The time, with a zone.
-    last : Window, optional
-        The newest window of the grid that the ledger knows.
     start : datetime, optional
-        Where to begin when it knows none; None: with the newest window that is over.
+        With no window known: the first window is the first whole one from there on. None: the
+        newest one that is over.
     data_end : datetime, optional
-        The time of the newest row. Windows behind it are due as long as the silence is news:
-        `SILENT_WINDOWS` windows long. None: rows have no times.
+        The time of the newest row. Windows that it does not fill are due as long as the silence
+        is news: `SILENT_WINDOWS` windows long. None: not asked for.
+    max_catch_up : int
+        At most so many, the oldest.
     """
-    found = []
-    for window in _candidates(monitor, now, last, start):
-        if released(monitor, window) > now:
-            break
-        if data_end is None or window.start < data_end or _is_news(monitor, now, data_end):
-            found.append(window)
-    return found
+    if monitor.columns.timestamp is None:
+        newest = _newest_released(monitor, now, _end(known))
+        return [] if newest is None else [newest]
+    silent = data_end is not None and not is_news(monitor, now, data_end)
+    wanted = takewhile(
+        lambda window: not silent or data_end is None or fills(data_end, window),
+        _released_windows(monitor, known, now, start),
+    )
+    return list(islice(wanted, max_catch_up))
 
 
-def released(monitor: MonitorConfig, window: Window) -> datetime:
-    """When a window may be run, in UTC: after its lateness, at the first firing of its cron line.
+def next_look(monitor: MonitorConfig, now: datetime) -> datetime | None:
+    """When a window can become due next, in UTC: > `now`. None: the cron line never fires."""
+    if monitor.schedule is not None:
+        return first_firing(monitor.schedule, monitor.zone, now + timedelta(microseconds=1))
+    return monitor.cadence.window(now - monitor.lateness).end + monitor.lateness
 
-    cronsim follows Debian's cron over a change of clocks: a time inside of the gap fires right
-    after it, one in the repeated hour once.
+
+def is_news(monitor: MonitorConfig, now: datetime, data_end: datetime) -> bool:
+    """Whether it is worth saying that there are no rows after `data_end`, or was said enough."""
+    return now - data_end < SILENT_WINDOWS * monitor.cadence.length
+
+
+def released(monitor: MonitorConfig, window: Window) -> datetime | None:
+    """When a window may be run, in UTC: the first firing of the cron line after its lateness.
+
+    Without a cron line as soon as the lateness has passed; None when the line never fires.
     """
-    over = window.end + monitor.lateness
-    if monitor.schedule is None:
-        return over
-    just_before = (over - timedelta(microseconds=1)).astimezone(monitor.zone)
-    return next(CronSim(monitor.schedule, just_before)).astimezone(UTC)
+    return _Firings(monitor).release(window)
 
 
-def next_due(monitor: MonitorConfig, last: Window | None, now: datetime) -> datetime:
-    """When the window after the last one (or the one that is filling now) will be due."""
-    window = monitor.cadence.window(now) if last is None else monitor.cadence.next(last)
-    return released(monitor, window)
+def first_firing(schedule: str, zone: ZoneInfo, instant: datetime) -> datetime | None:
+    """The first firing of a cron line at or after an instant, in UTC; None in 50 years.
+
+    Lines that name hours mean wall time: what falls into the gap of a change of clocks fires
+    right after the gap, what falls into the repeated hour fires once, in the first of the two.
+    Lines that fire in every hour go on by elapsed time, so they fire in both.
+    """
+    before = (instant - timedelta(microseconds=1)).astimezone(zone)
+    if schedule.split()[-4] in {"*", "*/1"}:  # cronsim itself steps by hours, and over half ones
+        moment = next(CronSim(schedule, before), None)
+        return None if moment is None else moment.astimezone(UTC)
+    for wall in CronSim(schedule, before.replace(tzinfo=None)):
+        fired = resolve(wall, zone)
+        if fired >= instant:  # in the second of two like hours the wall time has fired already
+            return fired
+    return None
+
+
+def fills(data_end: datetime, window: Window) -> bool:
+    """Whether rows up to `data_end` fill the window, but for a share of `EDGE`."""
+    return window.end - data_end <= EDGE * (window.end - window.start)
+
+
+class _Firings:
+    """Releases of many windows in a row; one firing serves all windows that it releases."""
+
+    def __init__(self, monitor: MonitorConfig) -> None:
+        self._monitor = monitor
+        self._asked = self._fired = datetime.min.replace(tzinfo=UTC)
+
+    def release(self, window: Window) -> datetime | None:
+        over = window.end + self._monitor.lateness
+        if self._monitor.schedule is None:
+            return over
+        if not self._asked <= over <= self._fired:
+            fired = first_firing(self._monitor.schedule, self._monitor.zone, over)
+            if fired is None:
+                return None
+            self._asked, self._fired = over, fired
+        return self._fired
+
+
+def _released_windows(
+    monitor: MonitorConfig, known: Sequence[Window], now: datetime, start: datetime | None
+) -> Iterator[Window]:
+    firings = _Firings(monitor)
+    for window in _candidates(monitor, known, now, start):
+        moment = firings.release(window)
+        if moment is None or moment > now:
+            return
+        yield window
 
 
 def _candidates(
-    monitor: MonitorConfig, now: datetime, last: Window | None, start: datetime | None
+    monitor: MonitorConfig, known: Sequence[Window], now: datetime, start: datetime | None
 ) -> Iterator[Window]:
-    cadence = monitor.cadence
-    newest = cadence.previous(cadence.window(now))
-    if last is not None:
-        window = cadence.window(last.end)
+    """Windows that the ledger does not know, due or not, oldest first, without an end."""
+    cadence, end = monitor.cadence, None
+    for window in sorted(known):
+        if end is not None and window.start > end:
+            yield from cadence.tile(end, window.start)
+        end = window.end if end is None else max(end, window.end)
+    if end is not None:
+        window = cadence.window(end)
     elif start is not None:
         window = cadence.window(start)
         if window.start < start:
             window = cadence.next(window)
     else:
-        window = newest
-    while window.end <= now:
+        window = cadence.previous(cadence.window(now))
+    while True:
         yield window
         window = cadence.next(window)
 
 
-def _is_news(monitor: MonitorConfig, now: datetime, data_end: datetime) -> bool:
-    return now - data_end < SILENT_WINDOWS * monitor.cadence.length
+def _newest_released(monitor: MonitorConfig, now: datetime, end: datetime | None) -> Window | None:
+    """The newest window whose release has come, unless it, or a later one, is known."""
+    firings, window = _Firings(monitor), monitor.cadence.window(now)
+    earliest = now - 2 * timedelta(days=366)  # a cron line that fires less often than yearly
+    while window.end > (end or earliest):
+        moment = firings.release(window)
+        if moment is None:
+            return None
+        if moment <= now:
+            return window
+        window = monitor.cadence.previous(window)
+    return None
+
+
+def _end(known: Sequence[Window]) -> datetime | None:
+    return max((window.end for window in known), default=None)

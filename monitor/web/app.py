@@ -2,67 +2,66 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
-from dataclasses import dataclass
+import re
+from collections.abc import Collection
 from datetime import UTC, datetime
-from pathlib import Path
+from functools import partial
+from importlib.resources import files
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+from pydantic import AwareDatetime
+from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from monitor.config import Config, MonitorConfig
 from monitor.core.errors import ConfigError, StoreError
 from monitor.core.version import VERSION
-from monitor.scheduler.due import next_due
-from monitor.store.records import RunSummary
+from monitor.store.records import QueueRow
 from monitor.store.store import Store
+from monitor.web.guard import HEADERS, REPORT_POLICY, Guard, page_policy
+from monitor.web.lines import label, line_of, report_address
+from reports import humanize, page, plain
+from reports.view import QueueCard
 
 _RUNS = 60
 _QUEUE = 50
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
+_REPORT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\.html")
+_CSS = files("monitor.web").joinpath("templates/page.css").read_text(encoding="utf-8")
+_POLICY = page_policy(base64.b64encode(hashlib.sha256(_CSS.encode()).digest()).decode())
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One monitor in the overview."""
+def create_app(config: Config, store: Store, *, hosts: Collection[str] | None = None) -> FastAPI:
+    """The application; every route only reads.
 
-    name: str
-    newest: RunSummary | None
-    open: tuple[str, ...]
-    next_due: datetime
-    queued: int
-
-
-def create_app(config: Config, store: Store) -> FastAPI:
-    """The application; every route only reads."""
-    app = FastAPI(title="driftloop", version=VERSION, docs_url=None, redoc_url=None)
+    Parameters
+    ----------
+    config, store : Config, Store
+        What is shown. The store stays open as long as the application.
+    hosts : collection of str, optional
+        Names that it answers to; None: any.
+    """
+    app = FastAPI(title="driftloop", version=VERSION, openapi_url=None)
+    app.add_middleware(Guard, hosts=hosts)
     pages = Pages(config, store)
-
-    @app.middleware("http")
-    async def headers(request: Request, call_next: Any) -> Response:
-        response: Response = await call_next(request)
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
-        return response
-
-    for path, page in (
+    for path, shown in (
         ("/", pages.overview),
         ("/monitors/{name}", pages.monitor),
         ("/monitors/{name}/queue", pages.queue),
         ("/reports/{name}/{file}", pages.report),
+        ("/healthz", pages.healthz),
+        ("/readyz", pages.readyz),
     ):
-        app.add_api_route(path, page, methods=["GET"], response_class=HTMLResponse)
-    for path, text in (("/healthz", pages.healthz), ("/readyz", pages.readyz)):
-        app.add_api_route(path, text, methods=["GET"], response_class=PlainTextResponse)
+        app.add_api_route(path, shown, methods=["GET", "HEAD"], response_class=HTMLResponse)
+    app.add_exception_handler(StarletteHTTPException, pages.refused)
+    app.add_exception_handler(RequestValidationError, pages.misread)
+    app.add_exception_handler(StoreError, pages.without_store)
+    app.add_exception_handler(Exception, pages.failed)
     return app
 
 
@@ -73,58 +72,105 @@ class Pages:
         self._config, self._store = config, store
         self._templates = _templates()
 
-    def overview(self) -> HTMLResponse:
+    def overview(self) -> Response:
         """All monitors."""
-        lines = [_line(self._store, one) for one in self._config.monitors]
+        now = datetime.now(UTC)
+        lines = [line_of(self._config, self._store, one, now) for one in self._config.monitors]
         return self._page("overview.html.j2", lines=lines)
 
-    def monitor(self, name: str) -> HTMLResponse:
-        """One monitor: its open alarms, windows that failed, runs with their reports."""
-        chosen, store = self._found(name), self._store
-        entries = store.ledger.entries(name, limit=_RUNS)
+    def monitor(self, name: str, before: AwareDatetime | None = None) -> Response:
+        """One monitor: its open alarms, windows that are not done, runs with their reports."""
+        chosen = self._found(name)
+        runs = self._store.runs.summaries(name, limit=_RUNS, before=_in_utc(before))
+        line = line_of(self._config, self._store, chosen, datetime.now(UTC))
+        older = ""
+        if len(runs) == _RUNS:
+            older = f"/monitors/{name}?before={runs[-1].window.start:%Y-%m-%dT%H:%M:%SZ}"
         return self._page(
             "monitor.html.j2",
-            line=_line(store, chosen),
-            runs=store.runs.summaries(name, limit=_RUNS),
-            alarms=store.alarms.list(name, open_only=True),
-            entries=[entry for entry in entries if entry.state == "failed"],
-            report=lambda run: Path(run.report).name if run.report else None,
+            line=line,
+            runs=runs,
+            troubles=line.troubles if before is None else (),
+            older=older,
+            label=partial(label, monitor=chosen),
+            report=partial(report_address, self._config),
         )
 
-    def queue(self, name: str) -> HTMLResponse:
+    def queue(self, name: str) -> Response:
         """The first rows to label."""
-        self._found(name)
-        rows = self._store.queue.rows(name, states=("proposed",), limit=_QUEUE, images=False)
-        counts = self._store.queue.counts(name)
-        return self._page("queue.html.j2", monitor=name, rows=rows, counts=counts)
+        chosen = self._found(name)
+        rows = self._store.queue.rows(name, states=("proposed",), limit=_QUEUE)
+        return self._page(
+            "queue.html.j2",
+            monitor=name,
+            rows=rows,
+            counts=self._store.queue.counts(name),
+            pictures=any(row.image for row in rows),
+            picture=_picture,
+            label=partial(label, monitor=chosen),
+        )
 
     def report(self, name: str, file: str, request: Request) -> Response:
         """A report as it was drawn; nothing outside of the monitor's folder."""
         folder = (self._config.report.folder / self._found(name).name).resolve()
-        path = (folder / file).resolve()
-        if path.parent != folder or path.suffix != ".html" or not path.is_file():
+        path = folder / file
+        if not _REPORT.fullmatch(file) or path.is_symlink() or not path.is_file():
             raise HTTPException(404, "There is no such report.")
         content = path.read_bytes()
         tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-        if request.headers.get("if-none-match") == tag:
-            return Response(status_code=304, headers={"ETag": tag})
-        return HTMLResponse(content, headers={"ETag": tag, "Cache-Control": "no-cache"})
+        headers = {
+            "ETag": tag,
+            "Cache-Control": "private, no-cache",
+            "Content-Security-Policy": REPORT_POLICY,
+        }
+        if tag in request.headers.get("if-none-match", "").replace("W/", "").split(", "):
+            return Response(status_code=304, headers=headers)
+        return HTMLResponse(content, headers=headers)
 
-    def healthz(self) -> str:
+    def healthz(self) -> Response:
         """The process answers."""
-        return "ok"
+        return PlainTextResponse("ok")
 
-    def readyz(self) -> str:
+    def readyz(self) -> Response:
         """The store answers too."""
         try:
             self._store.outbox.entries(limit=1)
-        except StoreError as error:
-            raise HTTPException(503, str(error)) from None
-        return "ready"
+        except StoreError:
+            return PlainTextResponse("the store does not answer", 503)
+        return PlainTextResponse("ready")
 
-    def _page(self, template: str, **values: Any) -> HTMLResponse:
-        shared = {"version": VERSION, "now": datetime.now(UTC)}
-        return HTMLResponse(self._templates.get_template(template).render(**shared, **values))
+    def refused(self, _request: Request, error: Exception) -> Response:
+        """An address that is not there, or a method that is not allowed."""
+        assert isinstance(error, StarletteHTTPException)
+        said = error.detail if error.status_code == 404 else "This page can only be read."
+        said = "There is no such page." if said == "Not Found" else said
+        return self._problem(error.status_code, said, error.headers)
+
+    def misread(self, _request: Request, _error: Exception) -> Response:
+        """A question in the address that nobody understands."""
+        return self._problem(400, "That address cannot be understood.")
+
+    def without_store(self, _request: Request, _error: Exception) -> Response:
+        """The database does not answer."""
+        return self._problem(503, "The store does not answer.")
+
+    def failed(self, _request: Request, _error: Exception) -> Response:
+        """An error that nobody foresaw: it is outside of the guard, so it brings its headers."""
+        answer = self._problem(500, "This page failed in a way that it should not.")
+        for name, value in HEADERS.items():
+            answer.headers.setdefault(name, value)
+        return answer
+
+    def _problem(self, status: int, said: str, headers: Any = None) -> Response:
+        answer = self._page("problem.html.j2", status=status, said=said)
+        answer.status_code = status
+        answer.headers.update(headers or {})
+        return answer
+
+    def _page(self, template: str, **values: Any) -> Response:
+        shared = {"version": VERSION, "now": datetime.now(UTC), "css": Markup(_CSS)}  # noqa: S704 - it is ours
+        text = self._templates.get_template(template).render(**shared, **values)
+        return HTMLResponse(text, headers={"Content-Security-Policy": _POLICY})
 
     def _found(self, name: str) -> MonitorConfig:
         try:
@@ -133,15 +179,22 @@ class Pages:
             raise HTTPException(404, "There is no such monitor.") from None
 
 
-def _line(store: Store, chosen: MonitorConfig) -> Line:
-    runs = store.runs.summaries(chosen.name, limit=1)
-    return Line(
-        name=chosen.name,
-        newest=runs[0] if runs else None,
-        open=tuple(alarm.title for alarm in store.alarms.list(chosen.name, open_only=True)),
-        next_due=next_due(chosen, store.ledger.newest(chosen.name), datetime.now(UTC)),
-        queued=store.queue.counts(chosen.name)["proposed"],
+def _in_utc(moment: datetime | None) -> datetime | None:
+    try:
+        return None if moment is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise HTTPException(404, "There is no window at that time.") from None
+
+
+def _picture(row: QueueRow) -> Markup:
+    card = QueueCard(
+        row_id=row.row_id,
+        reason=row.reason,
+        reason_text=row.reason_text,
+        score=row.score,
+        image_png=row.image,
     )
+    return page.image(card)
 
 
 def _templates() -> Environment:
@@ -152,6 +205,11 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["day"] = lambda moment: f"{moment:%-d %b %Y}"
-    made.filters["minute"] = lambda moment: f"{moment:%-d %b %Y, %H:%M} UTC"
+    made.filters.update(
+        count=humanize.count,
+        instant=humanize.instant,
+        name=plain.name,
+        plural=humanize.plural,
+        prose=plain.prose,
+    )
     return made

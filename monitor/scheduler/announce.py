@@ -1,0 +1,102 @@
+"""Windows that have become due are written into the ledger, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from monitor.config import MonitorConfig
+from monitor.core.window import Window
+from monitor.pipeline import Pipeline
+from monitor.scheduler.due import EDGE, MAX_CATCH_UP, due_windows, is_news, next_look
+
+#: So many known windows are searched for others that were left out between them.
+_LOOK_BACK = 200
+#: Rows may come late: what is due by the clock is looked for again after this.
+_LOOK_AGAIN = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Nothing is to be done before `until`, unless another window became the newest."""
+
+    newest: Window | None
+    until: datetime
+
+
+@dataclass(slots=True)
+class Announcer:
+    """Asks each monitor only when something can have become due since it was asked last."""
+
+    pipeline: Pipeline
+    say: Callable[[str], None]
+    _seen: dict[str, _Seen] = field(default_factory=dict)
+    _silent: set[str] = field(default_factory=set)
+
+    def announce(self, monitor: MonitorConfig) -> int:
+        """Make due windows of the monitor known to the ledger; how many are new.
+
+        Raises
+        ------
+        SourceError, StoreError
+            The source or the store does not answer; asked again after `_LOOK_AGAIN`.
+        """
+        ledger, now = self.pipeline.store.ledger, self.pipeline.clock()
+        newest = ledger.newest(monitor.name)
+        seen = self._seen.get(monitor.name)
+        if seen is not None and seen.newest == newest and now < seen.until <= now + _LOOK_AGAIN:
+            return 0
+        until = min(now + _LOOK_AGAIN, next_look(monitor, now) or now + _LOOK_AGAIN)
+        self._seen[monitor.name] = _Seen(newest, until)
+        entries = ledger.entries(monitor.name, limit=_LOOK_BACK)
+        windows = self._due(monitor, [e.window for e in entries if e.regular], now)
+        new = ledger.ensure_windows(monitor.name, windows) if windows else 0
+        if new:
+            more = ", the others follow" if len(windows) == MAX_CATCH_UP else ""
+            what = "window is" if new == 1 else "windows are"
+            self.say(f"{monitor.name}: {new} {what} due, from {windows[0]} on{more}")
+        return new
+
+    def _due(self, monitor: MonitorConfig, known: list[Window], now: datetime) -> list[Window]:
+        """What is due; the source is asked only where it matters."""
+        if known or monitor.columns.timestamp is None:
+            by_clock = due_windows(monitor, known=known, now=now, start=None, data_end=None)
+            if not by_clock or monitor.columns.timestamp is None:
+                return by_clock
+        start, data_end = self._stretch(monitor, known, now)
+        windows = due_windows(monitor, known=known, now=now, start=start, data_end=data_end)
+        if windows or is_news(monitor, now, data_end):
+            self._silent.discard(monitor.name)
+        elif monitor.name not in self._silent:
+            self._silent.add(monitor.name)
+            self.say(
+                f"{monitor.name}: no row is newer than {data_end.isoformat()}; the windows after "
+                "that are run when there are rows again"
+            )
+        return windows
+
+    def _stretch(
+        self, monitor: MonitorConfig, known: list[Window], now: datetime
+    ) -> tuple[datetime, datetime]:
+        """Where the monitor's windows begin, and the time of its newest row."""
+        extent, _ = self.pipeline.source(monitor).extent(monitor.columns.timestamp or "")
+        own = monitor.reference_window
+        if extent is not None:
+            return own.end if own else self._begin(monitor, extent, now), extent.end
+        if known:  # all rows are gone, which is news
+            return now, max(window.end for window in known)
+        return (own.end, own.end) if own else (now, now)
+
+    def _begin(self, monitor: MonitorConfig, extent: Window, now: datetime) -> datetime:
+        """The first row's window if rows fill it; not so far back that one wrong date counts."""
+        window = monitor.cadence.window(extent.start)
+        filled = extent.start - window.start <= EDGE * (window.end - window.start)
+        begin = window.start if filled else extent.start
+        earliest = min(extent.end, now) - MAX_CATCH_UP * monitor.cadence.length
+        if begin < earliest:
+            self.say(
+                f"{monitor.name}: its rows go back to {begin.isoformat()}; windows begin at "
+                f"{earliest.isoformat()}, `driftloop backfill` runs the older ones"
+            )
+        return max(begin, earliest)

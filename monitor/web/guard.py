@@ -1,0 +1,84 @@
+"""Headers on every answer, and no answer to a host name that is not ours."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, MutableMapping
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Cache-Control": "no-store",
+}
+_COMMON = "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
+#: Reports carry widths of bars as style attributes; they can run nothing and send nothing.
+REPORT_POLICY = _COMMON + "style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
+
+
+def page_policy(style: str) -> str:
+    """The policy of our own pages: one style sheet, known by its hash, and nothing else."""
+    return _COMMON + f"style-src 'sha256-{style}'; frame-ancestors 'none'"
+
+
+class Guard:
+    """ASGI middleware around all routes.
+
+    Parameters
+    ----------
+    hosts : collection of str, optional
+        Names that the page answers to; None: any. A page of somebody else whose name is made to
+        point to 127.0.0.1 (DNS rebinding) would else read ours in the browser of its visitor.
+    """
+
+    def __init__(self, app: ASGIApp, *, hosts: Collection[str] | None = None) -> None:
+        self.app = app
+        self.hosts = None if hosts is None else frozenset(host.lower() for host in hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                add_headers(message)
+            await send(message)
+
+        host = host_of(Headers(scope=scope).get("host", ""))
+        if self.hosts is not None and host not in self.hosts:
+            text = (
+                "This page does not answer to that name. To put it behind a proxy, "
+                "set base_url under [report] in the config."
+            )
+            await PlainTextResponse(text, 421)(scope, receive, guarded)
+            return
+        await self.app(scope, receive, guarded)
+
+
+def add_headers(message: MutableMapping[str, Any]) -> None:
+    """The headers of `HEADERS` that an answer does not set itself."""
+    headers = MutableHeaders(scope=message)
+    for name, value in HEADERS.items():
+        headers.setdefault(name, value)
+
+
+def host_of(header: str) -> str:
+    """The name in a Host header, without its port.
+
+    >>> host_of("localhost:8000"), host_of("[::1]:8000"), host_of("[::1]")
+    ('localhost', '::1', '::1')
+    """
+    name = header.strip().lower()
+    if name.startswith("["):
+        return name[1:].partition("]")[0]
+    return name.partition(":")[0].rstrip(".")
