@@ -16,6 +16,8 @@ from reports.view import LackingCell
 
 #: Labels stand for the classes of a window when so many of its rows have one; else predictions do.
 _LABELLED = 0.9
+#: Axes of `CellTable.counts`.
+_LABELS, _PREDICTIONS = 1, 2
 
 
 def lacking(
@@ -25,10 +27,11 @@ def lacking(
     axis = _axis(reference, current)
     if axis is None:
         return (), 0
-    chosen = roles.label if axis == 1 else roles.prediction
+    classes = [_level(_class(row, axis, roles)) for row in rows]
+    known = any(classes)
     queue = count_cells(
         len(rows),
-        [row.data.get(chosen) for row in rows] if chosen else None,
+        [name or None for name in classes],
         {name: [_level(row.data.get(name)) for row in rows] for name in roles.segments},
     )
     training, production = _counts(reference, axis), _counts(current, axis)
@@ -44,14 +47,14 @@ def lacking(
             training=share.training,
             production=share.production,
             production_interval=share.production_interval,
-            queue=share.queue,
+            queue=share.queue if known or share.cell.label is None else None,
         )
         for share in found.training_lacks
     ), len(production)
 
 
 def _axis(reference: Profile, current: Profile) -> int | None:
-    """1: the labels are the classes; 2: the predictions are; None: there are no co-counts."""
+    """Whether labels or predictions are the classes; None where there are no co-counts."""
     tables = [profile.cells.get("") for profile in (reference, current)]
     if any(table is None or table.counts.size == 0 for table in tables):
         return None
@@ -60,15 +63,15 @@ def _axis(reference: Profile, current: Profile) -> int | None:
         for table in tables
         if table is not None
     ]
-    return 1 if min(known) >= _LABELLED else 2
+    return _LABELS if min(known) >= _LABELLED else _PREDICTIONS
 
 
 def _counts(profile: Profile, axis: int) -> dict[Cell, float]:
     """Rows in each class, each group, and each class of a group; intersections without classes."""
     counts: dict[Cell, float] = {}
     for segmentation, table in profile.cells.items():
-        classes = table.labels if axis == 1 else table.predictions
-        by_class = table.counts.sum(axis=3 - axis)
+        classes = table.labels if axis == _LABELS else table.predictions
+        by_class = table.counts.sum(axis=_PREDICTIONS if axis == _LABELS else _LABELS)
         for level, amounts in zip(table.levels, by_class.tolist(), strict=True):
             if OTHER in level.split(", "):
                 continue
@@ -87,5 +90,13 @@ def _named(cell: Cell) -> str:
     return " and ".join(part for part in (group, said) if part)
 
 
+def _class(row: NewQueueRow, axis: int, roles: Roles) -> object:
+    """What a row is: its label, which mostly nobody knows yet, or what was predicted."""
+    if axis == _PREDICTIONS:
+        return row.prediction
+    return row.data.get(roles.label) if roles.label else None
+
+
 def _level(value: object) -> str:
-    return "" if value is None else str(value)
+    """A value as profiles name it."""
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import monitor
 from monitor.core.columns import Roles
 from monitor.core.finding import Finding
-from monitor.steps import sections
+from monitor.steps import cells, sections
 from monitor.store.records import NewQueueRow
 
 ROLES = Roles(
@@ -129,3 +129,41 @@ def test_a_histogram_reaches_where_the_window_went_but_keeps_the_reference_reada
     assert -9 < low < -7
     assert 7 < high < 9
     assert all(np.isfinite(edges(np.append(old, [np.inf, -np.inf] * 40))))
+
+
+def test_the_class_of_rows_without_a_label_is_not_taken_for_none():
+    rng = np.random.default_rng(3)
+
+    def compared(bags: float) -> monitor.Comparison:
+        y = np.where(rng.random(2_000) < bags, "bag", "shoe")
+        table = pa.table({"y": y, "pred": y, "group": np.where(y == "bag", "north", "south")})
+        return monitor.compare(table, table, label="y", prediction="pred", segment="group")
+
+    profiles = [compared(bags).judged.context.current for bags in (0.01, 0.3)]
+    roles = Roles(label="y", prediction="pred", segments=("group",))
+    rows = [row(i, group="north") for i in range(10)]
+    found, _ = cells.lacking(*profiles, rows, roles)
+    queue = {cell.name: cell.queue for cell in found}
+
+    assert queue["group=north"] == 1.0
+    assert queue["class bag"] is None
+    labelled = [row(i, group="north", y="bag") for i in range(10)]
+    assert {cell.queue for cell in cells.lacking(*profiles, labelled, roles)[0]} == {1.0}
+
+
+def test_predictions_stand_for_classes_where_labels_are_missing():
+    rng = np.random.default_rng(4)
+
+    def profile(share: float) -> object:
+        pred = rng.random(2_000) < share
+        table = pa.table({"pred": pred, "group": np.where(pred, "north", "south")})
+        return monitor.compare(table, table, prediction="pred", segment="group")
+
+    old, new = (profile(share).judged.context.current for share in (0.01, 0.3))
+    roles = Roles(prediction="pred", segments=("group",))
+    rows = [row(i, group="north", pred=i < 5) for i in range(10)]
+    queue = {cell.name: cell.queue for cell in cells.lacking(old, new, rows, roles)[0]}
+
+    assert queue["class true"] == 0.5
+    assert queue["group=north and class true"] == 0.5
+    assert queue["group=north"] == 1.0
