@@ -104,7 +104,7 @@ class Monitor:
             name: Told(bool(one), bool(rest))
             for name, one, rest in zip(names, fired, still, strict=True)
         }
-        change = advance(self.states, told, position)  # type: ignore[arg-type]
+        change = advance(self.states, told, position)
         self.states = change.states
         return change.mail, [name for name, one in told.items() if one.fired]
 

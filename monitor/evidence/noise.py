@@ -20,6 +20,8 @@ STRETCH = 192
 #: Relative window sizes are rounded to this (natural log), so that columns share matrices.
 PATTERN_STEP = 0.2
 LEAST_FOR_LEANING = 6
+#: A skewness below the square root of this many standard errors counts as none.
+DOUBTED = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +144,18 @@ def residuals(pattern: Pattern, series: FloatArray) -> FloatArray:
     return result
 
 
-def leaning(left: FloatArray) -> FloatArray:
-    """Skewness of residual series, shrunk towards 0 as if 15 more windows leaned nowhere.
+def leaning(left: FloatArray, of_rows: FloatArray) -> FloatArray:
+    """Third cumulant of the variation between windows, in units of v0^1.5.
+
+    A sample skewness is mostly noise: it counts by what is beyond its own error (as James and
+    Stein shrink a mean), or as far as the windows vary more than their rows, whichever is more.
 
     Parameters
     ----------
     left : array, shape (h, n_contrasts)
+        Residual series, in units of the square root of v0.
+    of_rows : array, shape (n_contrasts,)
+        The third cumulant that rows alone give, in the same units.
 
     Returns
     -------
@@ -156,9 +164,10 @@ def leaning(left: FloatArray) -> FloatArray:
     windows = len(left)
     if windows < LEAST_FOR_LEANING:
         return np.zeros(left.shape[1])
-    second = (left**2).mean(axis=0)
-    third = (left**3).mean(axis=0)
-    sample = third / np.maximum(second, 1e-12) ** 1.5
-    unbiased = sample * np.sqrt(windows * (windows - 1)) / (windows - 2)
-    result: FloatArray = np.where(second > 1e-12, unbiased, 0.0) * windows / (windows + 15)
+    second = np.maximum((left**2).mean(axis=0), 1e-12)
+    third = (left**3).mean(axis=0) * windows**2 / ((windows - 1) * (windows - 2))
+    skewness = (third - of_rows) / second**1.5
+    beyond = 1 - DOUBTED * 6 / windows / np.maximum(skewness**2, 1e-12)
+    varying = np.maximum(0.0, 1 - 1 / second) ** 1.5 * windows / (windows + 15)
+    result: FloatArray = (third - of_rows) * np.clip(np.maximum(beyond, varying), 0.0, 1.0)
     return result

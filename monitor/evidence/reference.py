@@ -42,7 +42,7 @@ class Reference:
     coefficients: FloatArray  #: of the design, (n_contrasts, rank)
     pattern: IntArray  #: index into `errors`, -1 where the reference has nothing
     errors: FloatArray  #: covariance of the coefficients / v0, (n_patterns, CELLS, rank, rank)
-    leaning: FloatArray  #: skewness of the series over the reference windows, (n_contrasts,)
+    leaning: FloatArray  #: third cumulant of the variation between windows, (n_contrasts,)
     mean_row: FloatArray  #: the design's mean row, (rank,)
     rows: FloatArray  #: typical rows of a window: with a value, and all, (n_series, 2)
     centre: FloatArray  #: mean of each scalar over the reference, (n_scalars,)
@@ -247,13 +247,14 @@ def _learn_noise(
     coefficients = np.zeros((len(source), design.shape[1]))
     left = np.zeros_like(series)
     leaning = np.zeros(len(source))
+    skewness = _of_rows(table, sampling)
     for number, one in enumerate(found):
         of = np.flatnonzero(pattern == number)
         part = scaled[np.ix_(one.at, of)]
         likelihood[of] = noise.log_likelihood(one, part)
         coefficients[of] = (one.fit @ series[np.ix_(one.at, of)]).T
         left[np.ix_(one.at, of)] = rest = noise.residuals(one, part)
-        leaning[of] = noise.leaning(rest)
+        leaning[of] = noise.leaning(rest, skewness[of])
     rare = table.is_share & (_expected(table, rows) < FEWEST_EXPECTED)
     degrees = len(design) - (int(np.linalg.matrix_rank(design)) if len(design) else 0)
     weights = prior.posteriors(
@@ -272,9 +273,16 @@ def _learn_noise(
         "sampling": sampling,
         "coefficients": coefficients,
         "pattern": pattern,
-        "leaning": leaning,
+        "leaning": np.where(rare, 0.0, leaning * sampling**1.5),
         "errors": np.stack(errors) if errors else np.zeros(shape),
     }
+
+
+def _of_rows(table: Contrasts, sampling: FloatArray) -> FloatArray:
+    """Third cumulant that the rows of a typical window give a contrast, in units of v0^1.5."""
+    delta = table.design_effect
+    result: FloatArray = table.skewness * np.sqrt(sampling) * (2 - 1 / delta)
+    return result
 
 
 def _sources(table: Contrasts, series: int) -> IntArray:

@@ -216,26 +216,29 @@ def _other_tail(
             weights[some],
         )
     scaled = merged.excess[scale, at] / np.sqrt(typical)
-    of_rows, of_windows = _skewness(reference, merged, scale, at, typical)
+    of_rows, *of_windows = _skewness(reference, merged, scale, at, typical)
     of_rows = np.where(rare, 0.0, of_rows)  # the binomial has it
-    result = np.maximum(result, tails.pearson3(scaled, of_rows))
-    return np.maximum(result, tails.pearson3(scaled, of_rows + of_windows))
+    for more in (np.zeros(len(at)), *of_windows):
+        result = np.maximum(result, tails.pearson3(scaled, of_rows + more))
+    return result
 
 
 def _skewness(
     reference: Reference, merged: Merged, scale: int, at: IntArray, typical: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Skewness of the predicted mean: from the rows, and from the windows; shape of `at`.
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Skewness of the predicted mean, from the rows, and from the windows in two ways.
 
-    How windows lean is seen in the reference; it counts as far as variation between windows
-    makes up the predictive variance.
+    How windows lean is seen in the reference. And where they vary by factors (shares tilted by
+    exp(b c), b normal with variance tau^2), a linear contrast c of skewness gamma leans by
+    3 gamma tau; log-odds do not. All have the shape of `at`.
     """
     table = reference.contrasts
     delta = table.design_effect[at]
-    own = merged.sampling[scale, at] / typical
+    own = np.minimum(1.0, merged.sampling[scale, at] / typical)
     of_rows = table.skewness[at] / np.sqrt(merged.rows[scale, at]) * np.sqrt(delta)
     of_rows = of_rows * (2 - 1 / delta) * own**1.5
     weights = reference.weights[at].reshape(len(at), len(KAPPAS), len(PHIS)).sum(axis=1)
     shared = (weights * merged.memory[scale, at]).sum(axis=1)
-    of_windows = reference.leaning[at] * np.sqrt(shared) * np.maximum(0.0, 1 - own) ** 1.5
-    return of_rows, of_windows
+    seen = reference.leaning[at] * shared**2 / typical**1.5
+    factors = 3 * table.skewness[at] * np.sqrt(typical) * (1 - own) ** 2
+    return of_rows, seen, np.where(table.logit[at], 0.0, factors)

