@@ -9,25 +9,38 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import reports
 from monitor.core.columns import Column, Kind, Roles
 from monitor.core.finding import Alarm, Finding
 from monitor.core.ports import Source
 from monitor.sources.files import Files
 from monitor.sources.frame import Frame
 from monitor.steps import alarms as events
-from monitor.steps import page
-from monitor.steps.baseline import build, check_roles, open_window
-from monitor.steps.columns import Past
+from monitor.steps.baseline import Baseline, build, check_roles, open_window
 from monitor.steps.document import document
 from monitor.steps.engine import engine_of
 from monitor.steps.judge import Judged, judge_pair
 from monitor.steps.roles import completed
 from monitor.steps.setup import Setup
-from reports.view import ReportView
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from monitor.profiles.types import Profile
+    from reports.view import ReportView
+
+# What draws is imported where something is drawn: a third of a second that JSON need not wait.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What a comparison was made from, for its report."""
+
+    baseline: Baseline
+    profile: Profile
+    started: datetime
+    finished: datetime
+    reference_label: str
+    current_label: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +53,30 @@ class Comparison:
     rows_reference: int
     rows_current: int
     judged: Judged = field(repr=False)
-    view: ReportView = field(repr=False)
+    measured: Measured = field(repr=False)
+
+    @cached_property
+    def view(self) -> ReportView:
+        """What the report shows, put together when it is first asked for."""
+        from monitor.steps import page  # noqa: PLC0415
+        from monitor.steps.columns import Past  # noqa: PLC0415
+
+        measured = self.measured
+        run = page.Run(
+            monitor="comparison",
+            window=None,
+            baseline=measured.baseline,
+            profile=measured.profile,
+            judged=self.judged,
+            alarms=self.alarms,
+        )
+        frame = page.Frame(
+            generated_at=measured.finished,
+            seconds=(measured.finished - measured.started).total_seconds(),
+            reference_label=measured.reference_label,
+            current_label=measured.current_label,
+        )
+        return page.view(run, Past(), (), frame)
 
     @property
     def drifted(self) -> tuple[str, ...]:
@@ -50,7 +86,9 @@ class Comparison:
     @cached_property
     def verdict(self) -> str:
         """One sentence."""
-        return reports.headline.verdict(self.view)
+        from reports import headline  # noqa: PLC0415
+
+        return headline.verdict(self.view)
 
     def to_dict(self, *, report: str | None = None) -> dict[str, Any]:
         """The JSON document of `driftloop compare --json`."""
@@ -74,15 +112,21 @@ class Comparison:
 
     def to_html(self) -> str:
         """The report, one page without outside files."""
+        import reports  # noqa: PLC0415
+
         return reports.render(self.view)
 
     def save_html(self, path: str | Path) -> Path:
         """Write the report; returns where it lies."""
+        from monitor.steps import page  # noqa: PLC0415
+
         place = Path(path)
         page.write(self.view, place)
         return place
 
     def _repr_html_(self) -> str:
+        import reports  # noqa: PLC0415
+
         return reports.notebook(self.view)
 
     def __str__(self) -> str:
@@ -161,21 +205,6 @@ def compare_sources(old: Source, new: Source, named: Roles) -> Comparison:
     profile = engine.profile(reading, baseline.plan)
     judged = judge_pair(baseline, setup, profile, reading.notes)
     alarms = events.once(judged.findings)
-    run = page.Run(
-        monitor="comparison",
-        window=None,
-        baseline=baseline,
-        profile=profile,
-        judged=judged,
-        alarms=alarms,
-    )
-    finished = datetime.now(UTC)
-    frame = page.Frame(
-        generated_at=finished,
-        seconds=(finished - started).total_seconds(),
-        reference_label=old.describe(),
-        current_label=new.describe(),
-    )
     return Comparison(
         columns=baseline.plan.columns,
         findings=judged.findings,
@@ -183,7 +212,14 @@ def compare_sources(old: Source, new: Source, named: Roles) -> Comparison:
         rows_reference=baseline.pooled.rows,
         rows_current=profile.rows,
         judged=judged,
-        view=page.view(run, Past(), (), frame),
+        measured=Measured(
+            baseline=baseline,
+            profile=profile,
+            started=started,
+            finished=datetime.now(UTC),
+            reference_label=old.describe(),
+            current_label=new.describe(),
+        ),
     )
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from monitor.checks.judged import Fold, observe, plan_series
 from monitor.checks.scalars import ScalarPlan, plan_scalars
-from monitor.config import Cadence
 from monitor.core.columns import Roles
 from monitor.core.errors import ColumnNotFoundError, EmptySourceError, ReferenceDataError
 from monitor.core.ports import Reading, Source
@@ -27,6 +27,9 @@ from monitor.steps import labels as later
 from monitor.steps.engine import Engine
 from monitor.steps.observations import Seen
 from monitor.steps.setup import Setup
+
+if TYPE_CHECKING:
+    from monitor.config import Cadence
 
 #: Rows that codebooks, levels and encoders are learned from.
 LEARNING_ROWS = 100_000
@@ -182,7 +185,7 @@ def _splitter(source: Source, setup: Setup) -> tuple[ByOrder | ByTime, int]:
 def days_of(window: Window, cadence: Cadence) -> Iterator[Window]:
     """The days of a window, in the zone of its monitor."""
     start = window.start.astimezone(cadence.zone).replace(tzinfo=None)
-    return Cadence(1, "d", cadence.zone, anchor=start).tile(window.start, window.end)
+    return replace(cadence, count=1, unit="d", anchor=start).tile(window.start, window.end)
 
 
 def _backwards(cadence: Cadence, extent: Window) -> list[Window]:

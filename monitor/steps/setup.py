@@ -7,12 +7,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pydantic
 
 from monitor.checks.judged import Override
-from monitor.config import Cadence, Config, MonitorConfig, OverrideConfig, RuleConfig
 from monitor.core import plugins
 from monitor.core.columns import Roles
 from monitor.core.ports import Source
@@ -20,6 +19,9 @@ from monitor.core.window import Window
 from monitor.evidence.types import Budget, Gate
 from monitor.profiles.rules import Rule
 from monitor.steps import labels as later
+
+if TYPE_CHECKING:  # a tenth of a second that a comparison without a config need not wait
+    from monitor.config import Cadence, Config, MonitorConfig, OverrideConfig, RuleConfig
 
 #: Which windows are merged at the scales of STATS part 1, by the length of a window in days.
 _SCALES = ((1 / 12, (1, 4, 24, 168)), (2.0, (1, 2, 7, 28)), (float("inf"), (1, 2, 4, 8)))
