@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from monitor.core.columns import Column, Kind, Roles
+from monitor.core.errors import SourceNotFoundError
 from monitor.core.finding import Alarm, Finding
 from monitor.core.ports import Source
 from monitor.sources.files import Files
@@ -230,5 +231,8 @@ def _listed(value: str | Iterable[str]) -> tuple[str, ...]:
 def _source(data: Any, name: str) -> Source:
     """A file, or a table in memory."""
     if isinstance(data, str | Path):
+        if not str(data).strip():
+            msg = f"The path of the {name} is empty. Name a file, folder, glob or URL."
+            raise SourceNotFoundError(msg)
         return Files(Files.Options(path=str(data)))
     return Frame(data, f"the {name} frame")

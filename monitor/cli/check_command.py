@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.common import config_option, config_path_of, json_option, print_json
+from monitor.cli.common import config_option, config_path_of, json_option, print_json, safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,7 @@ def command(context: click.Context, *, as_json: bool, config_path: str | None) -
             mark = (
                 click.style("ok  ", fg="green") if result["ok"] else click.style("FAIL", fg="red")
             )
-            click.echo(f"{mark} {result['name']}: {result['message']}")
+            click.echo(f"{mark} {safe(result['name'])}: {safe(result['message'])}")
     return 1 if failed else 0
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,13 +36,37 @@ def config_path_of(context: click.Context, given: str | None) -> Path:
 
 def print_json(document: Any) -> None:
     """One document, keys in the order of the contract; no NaN, which is not JSON."""
-    json.dump(document, sys.stdout, ensure_ascii=False, allow_nan=False, default=str)
-    sys.stdout.write("\n")
+    plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    text = json.dumps(document, ensure_ascii=plain, allow_nan=False, default=str)
+    sys.stdout.write(text + "\n")
+
+
+def safe(text: str) -> str:
+    r"""The text without what a terminal would obey; names and values in it come from data.
+
+    >>> safe("a\x1b[2Jb\nc")
+    'a�[2Jb\nc'
+    """
+    return "".join(
+        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """A place that a person named: what is wrong with it is one sentence."""
+    from monitor.core.errors import UsageError
+
+    try:
+        yield
+    except OSError as error:
+        msg = f"{path} cannot be written: {error.strerror or error}. Name another place."
+        raise UsageError(msg) from None
 
 
 def say(text: str) -> None:
     """Words for a person, on standard error."""
-    click.echo(text, err=True)
+    click.echo(safe(text), err=True)
 
 
 def alarm_exit(documents: list[dict[str, Any]], *, fail_on_alarm: bool) -> int:

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.common import alarm_exit, fail_on_alarm_option, json_option, print_json, say
+from monitor.cli.common import (
+    alarm_exit,
+    fail_on_alarm_option,
+    json_option,
+    print_json,
+    safe,
+    say,
+    writing,
+)
 
 if TYPE_CHECKING:
     from monitor.api import Comparison
@@ -66,8 +74,10 @@ def command(
         segment=segment,
         ignore=ignore,
     )
-    report = str(found.save_html(html_path)) if html_path else None
-    document = found.to_dict(report=report)
+    if html_path is not None:
+        with writing(Path(html_path)):
+            found.save_html(html_path)
+    document = found.to_dict(report=html_path)
     if as_json:
         print_json(document)
     else:
@@ -83,7 +93,7 @@ def _print(found: Comparison) -> None:
     from rich.text import Text
 
     console = Console()
-    console.print(Text(found.verdict, style="bold"))
+    console.print(Text(safe(found.verdict), style="bold"))
     console.print(
         f"{found.rows_reference:,} rows in the reference, {found.rows_current:,} now", style="dim"
     )
@@ -94,7 +104,7 @@ def _print(found: Comparison) -> None:
     told = [line for line in lines if not line.parent]
     for line in told[:_SHOWN]:
         mark = Text("differs", style="bold red") if line.drifted else Text("")
-        table.add_row(Text(line.name), line.kind, line.role, mark, Text(line.statement))
+        table.add_row(Text(safe(line.name)), line.kind, line.role, mark, Text(line.statement))
     console.print(table)
     if len(told) > _SHOWN:
         console.print(f"… and {len(told) - _SHOWN} more columns; --html or --json show them all.")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from monitor.cli.common import say
+from monitor.cli.common import say, writing
 
 
 @click.command()
@@ -27,8 +27,17 @@ def command(data: str, *, output: Path, name: str | None, force: bool) -> int:
     Every guess is explained in the config; correct what is wrong, then `driftloop check`.
     """
     from monitor.config.init import init_config
+    from monitor.config.models import checked_name
     from monitor.core.errors import UsageError
 
+    if not data.strip():
+        msg = "DATA is empty; name a file, folder, glob or URL."
+        raise UsageError(msg)
+    try:
+        name = name if name is None else checked_name(name)
+    except ValueError as error:
+        msg = f"--name {name!r} {error}."
+        raise UsageError(msg) from None
     if str(output) == "-":
         click.echo(init_config(data, name=name), nl=False)
         return 0
@@ -36,6 +45,7 @@ def command(data: str, *, output: Path, name: str | None, force: bool) -> int:
         msg = f"There is a file {output} already; name another with -o, or add --force."
         raise UsageError(msg)
     text = init_config(data, name=name, base=output.absolute().parent)
-    output.write_text(text, encoding="utf-8")
+    with writing(output):
+        output.write_text(text, encoding="utf-8")
     say(f"wrote {output}; next: driftloop check -c {output}")
     return 0

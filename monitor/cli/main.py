@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import click
 
+from monitor.cli.common import say
 from monitor.core.errors import DriftloopError
 from monitor.core.version import VERSION
 
@@ -85,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         click.echo("stopped", err=True)
         return 130
     except DriftloopError as error:
-        click.echo(f"error: {error}", err=True)
+        say(f"error: {error}")
         return error.exit_code
     except BrokenPipeError:
         # Whoever read our output has gone; that is no error, and Python must not complain at exit.
@@ -95,10 +96,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("DRIFTLOOP_DEBUG"):
             raise
         kind = type(error).__name__
-        click.echo(
+        say(
             f"error: driftloop failed in a way that it should not: {kind}: {error}\n"
-            "Please report it, with the traceback that DRIFTLOOP_DEBUG=1 shows.",
-            err=True,
+            "Please report it, with the traceback that DRIFTLOOP_DEBUG=1 shows."
         )
         return 1
     return result if isinstance(result, int) else 0

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 import click
 
-from monitor.cli.common import config_option, json_option, print_json, say
+from monitor.cli.common import config_option, json_option, print_json, safe, say, writing
 
 if TYPE_CHECKING:
     from monitor.config import MonitorConfig
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from monitor.store.records import QueueRow, QueueState
 
 _SHOWN = 20
+_IN_MEMORY = 8 << 20
 
 
 @click.group()
@@ -57,7 +60,8 @@ def list_(
         known = ", ".join(f"{count:,} {state}" for state, count in states.items() if count)
         click.echo(f"{name}: {known or 'empty'}")
     for row in rows:
-        click.echo(f"  {row.row_id:>12}  {row.reason:16} {row.state:12} {row.reason_text}")
+        text = f"  {row.row_id:>12}  {row.reason:16} {row.state:12} {row.reason_text}"
+        click.echo(safe(text).replace("\n", " "))
     return 0
 
 
@@ -87,13 +91,15 @@ def export(
         rows = _Seen(
             pipeline.store.queue.every(chosen.name, states=_states(state or ("proposed",)))
         )
-        if output is None:
-            count = _write(pipeline, chosen, rows, format_, sys.stdout.buffer)
-        else:
-            with output.open("wb") as file:
-                count = _write(pipeline, chosen, rows, format_, file)
+        # What fails midway leaves the file that was there, and standard output empty.
+        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as made:
+            count = _write(pipeline, chosen, rows, format_, cast("BinaryIO", made))
+            made.seek(0)
+            _hand_over(made, output)
         if mark:
-            marked = pipeline.store.queue.mark(chosen.name, rows.ids, "exported", by="export")
+            left_out = {str(skipped.id) for skipped in count.skipped}
+            ids = [row_id for row_id in rows.ids if row_id not in left_out]
+            marked = pipeline.store.queue.mark(chosen.name, ids, "exported", by="export")
             say(f"{len(marked.changed):,} rows are marked as exported")
     _tell(count, chosen.name)
     return 0
@@ -121,6 +127,14 @@ def _write(
     active = pipeline.store.references.active(monitor.name)
     reference = None if active is None else Profile.from_bytes(active.profile)
     return export.write(rows, format_, export.spec_of(monitor, reference), out)
+
+
+def _hand_over(made: IO[bytes], output: Path | None) -> None:
+    if output is None:
+        shutil.copyfileobj(made, sys.stdout.buffer)
+        return
+    with writing(output), output.open("wb") as file:
+        shutil.copyfileobj(made, file)
 
 
 def _tell(count: ExportCount, monitor: str) -> None:

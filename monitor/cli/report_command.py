@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.common import config_option, json_option, print_json, say
+from monitor.cli.common import config_option, json_option, print_json, say, writing
 
 if TYPE_CHECKING:
     from monitor.config import MonitorConfig
@@ -54,7 +54,8 @@ def command(
         else:
             shown, of = pipeline.redraw(chosen, window)
             path = output or pipeline.report_path(chosen, of)
-            page.write(shown, path)
+            with writing(path):
+                page.write(shown, path)
     if as_json:
         there = {} if workspace is None else {"workspace": workspace}
         shown_path = None if path is None else str(path)
@@ -88,7 +89,8 @@ def _evidently(
     if not page:
         return None
     path = output or pipeline.report_path(monitor, of).with_suffix(".evidently.html")
-    evidently_report.save(drawn, path)
+    with writing(path):
+        evidently_report.save(drawn, path)
     return path
 
 

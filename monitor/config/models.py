@@ -66,7 +66,8 @@ def _window_length(value: str) -> str:
     return value
 
 
-def _monitor_name(value: str) -> str:
+def checked_name(value: str) -> str:
+    """The name of a monitor, which is part of paths and links. Raises ValueError."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", value):
         msg = (
             "is no name for files and links; use up to 100 letters, digits, '-', '_' and '.', "
@@ -203,7 +204,7 @@ class ChecksConfig(Section):
 class MonitorConfig(Section):
     """One monitor: a source, its reference, and how often to look."""
 
-    name: Annotated[str, AfterValidator(_monitor_name)]
+    name: Annotated[str, AfterValidator(checked_name)]
     source: PluginConfig
     window: Annotated[str, AfterValidator(_window_length)] = "7d"
     anchor: Moment | None = None

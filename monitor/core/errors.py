@@ -22,7 +22,11 @@ DriftloopError
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
+
+#: A message names so many columns, each cut to so many characters.
+_NAMED, _LONGEST = 40, 60
 
 
 class DriftloopError(Exception):
@@ -83,9 +87,11 @@ class ColumnNotFoundError(SourceError):
     def __init__(self, column: str, source: str, available: Sequence[str], key: str = "") -> None:
         self.column, self.source, self.available = column, source, tuple(available)
         named = f" (named as {key!r})" if key else ""
+        near = difflib.get_close_matches(column, self.available, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
         super().__init__(
-            f"Column {column!r}{named} is not in {source}.\n"
-            f"Columns there: {', '.join(self.available)}.\n"
+            f"Column {column!r}{named} is not in {source}.{hint}\n"
+            f"Columns there: {_listed(self.available)}.\n"
             "Correct the name where the roles of the columns are given."
         )
 
@@ -124,3 +130,9 @@ class PartlyDeliveredError(DeliveryError):
 
 class LabelingError(DriftloopError):
     """The annotation tool refused, or an export cannot be written."""
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = [name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…" for name in names[:_NAMED]]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(shown) + more
