@@ -28,6 +28,7 @@ from monitor.evidence.types import Budget, Observation
 WEEKLY = Budget()
 DAILY = Budget(windows_per_year=365.25, scales=(1, 2, 7, 28))
 HOURLY = Budget(windows_per_year=8766, scales=(1, 4, 24, 168))
+BY_DAYS = Budget(step=7)
 
 IID = World("iid")
 CLUSTERED = World("clustered (design effect 3, tau 0.02)", tau=0.02, design_effect=3)
@@ -49,12 +50,19 @@ class Cell:
     rows: int = 2000
     columns: int = 30
     budget: Budget = WEEKLY
-    windows: int = 52  #: how long a simulated stretch is
+    windows: int = 52  #: how long a simulated stretch is, in observations
     main: bool = True
 
     @property
     def title(self) -> str:
-        return f"{self.world.name} | H {self.reference} | {self.rows} rows | {self.columns} columns"
+        days = f" in {self.budget.step} parts" if self.budget.step > 1 else ""
+        sizes = f"H {self.reference} | {self.rows} rows{days} | {self.columns} columns"
+        return f"{self.world.name} | {sizes}"
+
+    @property
+    def years(self) -> float:
+        """Length of a simulated stretch."""
+        return self.windows / self.budget.step / self.budget.windows_per_year
 
 
 CELLS = [
@@ -62,6 +70,8 @@ CELLS = [
     Cell(UNEQUAL, reference=52),
     Cell(CLUSTERED, reference=6),
     Cell(AR8, reference=6),
+    Cell(AR8, reference=56, rows=286, budget=BY_DAYS, windows=364),
+    Cell(CLUSTERED, reference=56, rows=286, budget=BY_DAYS, windows=364, main=False),
     Cell(CLUSTERED, rows=500, main=False),
     Cell(CLUSTERED, rows=20_000, main=False),
     Cell(UNEQUAL, rows=200_000, main=False),
@@ -134,10 +144,11 @@ def clean_years(cell: Cell, seed: int) -> tuple[int, list[str]]:
     windows, _ = simulate(cell.world, made, cell.reference + cell.windows, cell.rows, rng)
     monitor = Monitor(learn(cell, windows[: cell.reference], rng), cell.budget)
     mails, names = 0, []
-    longest = max(cell.budget.scales)
+    step = cell.budget.step
+    longest = max(cell.budget.scales) * step
     after = windows[cell.reference :]
-    for position in range(1, len(after) + 1):
-        mail, fired = monitor.look(after[max(0, position - longest) : position], position)
+    for end in range(step, len(after) + 1, step):
+        mail, fired = monitor.look(after[max(0, end - longest) : end], end // step)
         mails += mail
         if mail:
             names += fired
@@ -147,7 +158,7 @@ def clean_years(cell: Cell, seed: int) -> tuple[int, list[str]]:
 def clean_table(cells: Sequence[Cell], years: int, run: Callable[..., object], seed: int) -> None:
     print(f"{'clean years':72} years  mails/year  upper 95 %   s")
     for cell in cells:
-        length = cell.windows / cell.budget.windows_per_year
+        length = cell.years
         stretches = max(2, round(years / length)) if cell.main or years > 60 else max(2, years // 4)
         started = time.perf_counter()
         results = list(run(partial(clean_years, cell), range(seed, seed + stretches)))  # type: ignore[call-overload]
