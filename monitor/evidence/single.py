@@ -43,6 +43,7 @@ def judge_once(
         reference,
         weights=np.tile(fixed_cell(0.0, 0.0), (len(reference.weights), 1)),
         coefficients=np.zeros_like(reference.coefficients),
+        leaning=np.zeros_like(reference.leaning),
     )
     merged = merge(still, [current], [1])
     weight = reference.contrasts.weight[None, :]
