@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ def alembic_config(connection: sa.Connection) -> Config:
     """Alembic's config for that connection, with our scripts, without an ini file."""
     from alembic.config import Config  # noqa: PLC0415 - only an upgrade pays for it
 
-    config = Config()
+    config = Config(stdout=sys.stdout)  # its default is what stdout was when it was imported
     config.set_main_option("script_location", str(scripts_folder()).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
