@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from monitor.sources.readers import BATCH_BYTES, BATCH_ROWS
+from monitor.sources.readers import BATCH_BYTES, BATCH_ROWS, Request
+
+#: Decoded batches that a sample read, kept for the pass that follows it.
+KEPT_BYTES = 256 << 20
 
 
 def regrouped(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -45,12 +49,17 @@ def _same_dictionaries(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
 
 
 class Thinner:
-    """Every k-th row of a stream of unknown length, k doubling as it grows; no randomness."""
+    """Every k-th row of a stream, k doubling as it grows; no randomness.
 
-    def __init__(self, rows: int) -> None:
+    Where the length is known, `expected` spares what would be taken and dropped again.
+    """
+
+    def __init__(self, rows: int, expected: int | None = None) -> None:
         self._rows = max(rows, 1)
         self._kept: list[pa.RecordBatch] = []
         self._count, self._step, self._next = 0, 1, 0
+        while -(-(expected or 0) // self._step) > 2 * self._rows:
+            self._step *= 2
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Take from a batch what is due."""
@@ -87,3 +96,43 @@ class Thinner:
             )
             if high > low
         ]
+
+
+class Kept:
+    """Batches of a file that a sample read whole: the pass that follows need not decode again."""
+
+    def __init__(self, request: Request, room: int) -> None:
+        self.request, self.room = request, room
+        self.rows = self.size = 0
+        self._batches: deque[pa.RecordBatch] = deque()
+
+    def watched(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The same batches; they are kept while they fit."""
+        for batch in batches:
+            self.rows += batch.num_rows
+            self.size += batch.nbytes
+            if self.size <= self.room:
+                self._batches.append(batch)
+            else:
+                self._batches.clear()
+            yield batch
+
+    def serves(self, request: Request, rows: int | None) -> bool:
+        """Whether these are all rows of a file, and its columns as they are wanted now."""
+        columns = set(request.columns)
+        return (
+            self.rows == rows
+            and self.size <= self.room
+            and columns <= set(self.request.columns)
+            and not columns & (self.request.categories ^ request.categories)
+        )
+
+    def batches(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Columns of the batches."""
+        for batch in self._batches:
+            yield batch.select(list(names))
+
+    def given_up(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Columns of the batches, each let go as it is taken."""
+        while self._batches:
+            yield self._batches.popleft().select(list(names))

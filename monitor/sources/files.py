@@ -16,7 +16,7 @@ from monitor.core.errors import ColumnNotFoundError, EmptySourceError, SourceErr
 from monitor.core.ports import Note, Reading
 from monitor.core.window import Window
 from monitor.sources import places
-from monitor.sources.batches import Thinner, regrouped
+from monitor.sources.batches import KEPT_BYTES, Kept, Thinner, regrouped
 from monitor.sources.delivery import Delivery, timed
 from monitor.sources.parts import Part, differences, moment, open_parts, with_constants
 from monitor.sources.places import Format, Place
@@ -27,6 +27,8 @@ from monitor.sources.times import Clock, TimeUnit
 from monitor.sources.types import plain, unify
 
 _SAMPLED_FILES = 64
+
+Key = tuple[str, int | None, int | None]
 
 
 def _listed(value: object) -> object:
@@ -65,7 +67,8 @@ class Files:
     def __init__(self, options: Options, base: Path | str = ".") -> None:
         self.options = options
         self._base = Path(base).absolute()
-        self._opened: dict[tuple[str, int | None, int | None], Part | None] = {}
+        self._opened: dict[Key, Part | None] = {}
+        self._kept: dict[Key, Kept] = {}
 
     def describe(self) -> str:
         """What a person calls it."""
@@ -90,17 +93,29 @@ class Files:
         spread = np.linspace(0, len(parts) - 1, min(len(parts), _SAMPLED_FILES)).round()
         chosen = [parts[index] for index in sorted({int(index) for index in spread})]
         shares = _shares(chosen, rows)
+        keys = {_key(part.place) for part in chosen}
         delivery = Delivery.of(schema, schema.names, clock, window)
+        self._kept = {key: kept for key, kept in self._kept.items() if key in keys}
         tables = [
             self._sampled(part, share, delivery) for part, share in zip(chosen, shares, strict=True)
         ]
         return pa.concat_tables(tables) if tables else delivery.schema.empty_table()
 
     def _sampled(self, part: Part, rows: int, delivery: Delivery) -> pa.Table:
-        """Rows of one file, thinned before they are cast: few of them are kept."""
-        thinner = Thinner(rows)
+        """Rows of one file, thinned before they are cast: few of them are needed."""
+        whole = part.reader.sampled_whole(rows) and delivery.window is None
+        thinner = Thinner(rows, part.reader.rows if whole else None)
         request = delivery.request(part, part.reader.few_levels())
-        for batch in delivery.windowed(part, part.sample(request, rows, Tally()), Tally()):
+        known = self._kept.get(_key(part.place))
+        if whole and known is not None and known.serves(request, part.reader.rows):
+            read = known.batches(request.columns)
+        else:
+            read = part.sample(request, rows, Tally())
+            if whole:
+                room = KEPT_BYTES - sum(other.size for other in self._kept.values())
+                self._kept[_key(part.place)] = kept = Kept(request, room)
+                read = kept.watched(read)
+        for batch in delivery.windowed(part, read, Tally()):
             thinner.add(batch)
         found = delivery.fitted(part, thinner.batches(), Tally())
         return pa.Table.from_batches(found, delivery.schema)
@@ -165,7 +180,7 @@ class Files:
     def _parts(self) -> tuple[list[Part], list[Note]]:
         """All files, opened; what is known already is not opened again."""
         listed, ignored = self._find()
-        keys = {place.path: (place.path, place.size, place.modified) for place in listed}
+        keys = {place.path: _key(place) for place in listed}
         new = [place for place in listed if keys[place.path] not in self._opened]
         known: Format | None = None if self.options.format == "auto" else self.options.format
         parts, empty = open_parts(new, known, self.options.csv)
@@ -217,12 +232,23 @@ class Files:
         tally = Tally()
 
         def rows() -> Iterator[pa.RecordBatch]:
+            kept, self._kept = self._kept, {}
             for part in parts:
-                found = part.batches(delivery.request(part, categories), tally)
+                request = delivery.request(part, categories)
+                known = kept.pop(_key(part.place), None)
+                if known is not None and known.serves(request, part.reader.rows):
+                    found = known.given_up(request.columns)
+                else:
+                    found = part.batches(request, tally)
                 yield from delivery.fitted(part, delivery.windowed(part, found, tally), tally)
 
         yield from regrouped(rows())
         notes += tally.notes(delivery.clock.column if delivery.clock is not None else None)
+
+
+def _key(place: Place) -> Key:
+    """A file that changes is another one."""
+    return place.path, place.size, place.modified
 
 
 def _wanted(part: Part, clock: Clock | None, window: Window | None) -> bool:

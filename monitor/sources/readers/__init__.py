@@ -67,6 +67,10 @@ class Reader(Protocol):
         """At least `rows` rows if there are, from all over the file as far as that is cheap."""
         ...
 
+    def sampled_whole(self, rows: int) -> bool:
+        """Whether a sample of so many rows reads all rows, as `batches` does without a window."""
+        ...
+
     def span(self, clock: Clock) -> Span | None:
         """Times by statistics; None when only a read can tell."""
         ...
@@ -78,6 +82,10 @@ class Reader(Protocol):
 
 class WithoutStatistics:
     """What a format answers that keeps no statistics: only a read can tell."""
+
+    def sampled_whole(self, rows: int) -> bool:  # noqa: ARG002 - as `Reader` wants it
+        """Not known without a read."""
+        return False
 
     def span(self, clock: Clock) -> Span | None:  # noqa: ARG002 - as `Reader` wants it
         """Nothing known without a read."""

@@ -87,6 +87,9 @@ class ParquetReader:
             return
         sizes = [int(self._metadata.row_group(group).num_rows) for group in groups]
         budget = max(_DECODED_ROWS, 4 * rows)
+        if self.sampled_whole(rows):
+            yield from self._read(groups, request, BATCH_ROWS)
+            return
         wanted = max(_LEAST_GROUPS, -(-4 * rows * len(groups) // max(sum(sizes), 1)))
         count = max(1, min(wanted, budget // max(*sizes, 1), len(groups)))
         for at in np.linspace(0, len(groups) - 1, count).round():
@@ -96,6 +99,12 @@ class ParquetReader:
                 seen += batch.num_rows
                 if seen >= budget // count:
                     break
+
+    def sampled_whole(self, rows: int) -> bool:
+        """Whether the file is so small that its samples are made from all rows."""
+        groups: int = self._metadata.num_row_groups
+        few: bool = self._metadata.num_rows <= max(_DECODED_ROWS, 4 * rows)
+        return few and groups <= _LEAST_GROUPS
 
     def span(self, clock: Clock) -> Span | None:
         """First and last time by the statistics of all row groups."""
