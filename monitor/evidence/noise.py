@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import matmul_toeplitz
 
 from monitor.evidence.grid import CELLS, KAPPA, KAPPAS, PHIS
 from monitor.evidence.types import FloatArray, IntArray
@@ -131,11 +130,19 @@ def reference_error(pattern: Pattern) -> FloatArray:
     sampling = (pattern.fit * pattern.relative) @ pattern.fit.T
     spread = np.zeros((int(pattern.at.max()) + 1, rank))
     spread[pattern.at] = pattern.fit.T
-    varying = np.stack(
-        [spread.T @ matmul_toeplitz(phi ** np.arange(len(spread)), spread) for phi in PHIS]
-    )
+    varying = np.stack([spread.T @ _correlated(float(phi), spread) for phi in PHIS])
     result: FloatArray = sampling + KAPPA[:, None, None] * np.tile(varying, (len(KAPPAS), 1, 1))
     return result
+
+
+def _correlated(phi: float, spread: FloatArray) -> FloatArray:
+    """The matrix phi^|i-j| times `spread`, shape (n, rank)."""
+    lags = np.arange(len(spread))
+    if len(spread) <= STRETCH:
+        return np.asarray(phi ** np.abs(lags[:, None] - lags) @ spread)
+    from scipy.linalg import matmul_toeplitz  # noqa: PLC0415 - few references are so long
+
+    return np.asarray(matmul_toeplitz(phi**lags, spread))
 
 
 def residuals(pattern: Pattern, series: FloatArray) -> FloatArray:
