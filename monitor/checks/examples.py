@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from monitor.core.arrow import filled, values_of
 from monitor.core.finding import MAX_ROWS
 from monitor.profiles.levels import encode_levels
 from monitor.profiles.types import Sample
@@ -50,10 +51,9 @@ def outside_rows(
     if values is None:
         return (), 0, 0
     try:
-        numbers = pc.cast(values, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+        numbers = filled(pc.cast(values, pa.float64(), safe=False), np.nan)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return (), 0, 0
-    numbers = np.asarray(numbers, dtype=np.float64)
     chosen = (numbers < low) | (numbers > high)
     return keys_where(sample, chosen), int(chosen.sum()), int(np.count_nonzero(~np.isnan(numbers)))
 
@@ -70,4 +70,4 @@ def _is_float(values: pa.Array) -> bool:
 
 
 def _mask(values: pa.Array) -> BoolArray:
-    return np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.bool_)
+    return np.asarray(values_of(values), dtype=np.bool_)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from monitor.core.arrow import array_of, values_of
 from monitor.core.columns import Column, Kind
 from monitor.profiles.casting import is_text, plain, type_name
 from monitor.profiles.levels import level_names
@@ -36,7 +37,7 @@ class Facts:
         stored = type_name(values.type)
         whole = values.unify_dictionaries().combine_chunks()
         if isinstance(whole, pa.ChunkedArray):
-            whole = pa.concat_arrays(whole.chunks) if whole.num_chunks else pa.array([], whole.type)
+            whole = pa.concat_arrays(whole.chunks) if whole.num_chunks else pa.nulls(0, whole.type)
         present = plain(whole).drop_null()
         return cls(column.name, column.kind, column.role == "ignored", stored, len(values), present)
 
@@ -79,7 +80,7 @@ class Facts:
         if not self.is_number:
             return np.empty(0)
         cast = self.values.cast(pa.float64(), safe=False)
-        return np.asarray(cast.to_numpy(zero_copy_only=False), dtype=np.float64)
+        return values_of(cast)
 
     @cached_property
     def finite(self) -> npt.NDArray[np.float64]:
@@ -92,9 +93,9 @@ class Facts:
         if self.ignored or self.kind == "embedding":
             return ()
         found = pc.value_counts(self.values)
-        counts = found.field("counts").to_numpy(zero_copy_only=False)
+        counts = values_of(found.field("counts"))
         order = np.argsort(-counts, kind="stable")[:MAX_DISTINCT]
-        names = level_names(found.field("values").take(pa.array(order)))
+        names = level_names(found.field("values").take(array_of(order)))
         return tuple(zip(names, counts[order].tolist(), strict=True))
 
     @cached_property

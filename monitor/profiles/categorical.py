@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from monitor.core.arrow import array_of, filled, texts_of
 from monitor.profiles import sketches
 from monitor.profiles.blocks import SMALLEST, BlockSums
 from monitor.profiles.hashing import hash_array
@@ -73,17 +74,16 @@ class CategoricalCounter:
         else:
             texts = levels.values
             if not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):
-                texts = pa.array(levels.names(), pa.large_string())
-            known = pa.array(list(self.frequent), texts.type)
-            found = pc.index_in(texts, value_set=known).fill_null(width)
-            component[:-1] = found.to_numpy(zero_copy_only=False)
+                texts = texts_of(levels.names())
+            known = texts_of(list(self.frequent), texts.type)
+            component[:-1] = filled(pc.index_in(texts, value_set=known), width)
         own = component[:-1]
         alone = len(own) <= width and len(set(own.tolist()) - {width}) == len(own)
         return _Run(levels.values, np.zeros(len(own), np.int64), component, alone)
 
     def add_missing(self, rows: int) -> None:
         """Rows of a batch that lacks the column."""
-        self.add(Levels(np.zeros(rows, np.int64), pa.array([], pa.string()), rows))
+        self.add(Levels(np.zeros(rows, np.int64), texts_of([], pa.string()), rows))
 
     def _settle(self) -> None:
         """Turn the run's counts into counts of names."""
@@ -108,9 +108,9 @@ class CategoricalCounter:
             return
         if not len(self.sketch):
             self.sketch = sketches.sketch_of(self.counts)
-        fresh = levels.values.take(pa.array(seen))
+        fresh = levels.values.take(array_of(seen))
         if not (pa.types.is_string(fresh.type) or pa.types.is_large_string(fresh.type)):
-            fresh = pa.array(levels.names(seen), pa.string())
+            fresh = texts_of(levels.names(seen), pa.string())
         hashes = np.concatenate([self.sketch, hash_array(fresh)])
         self.sketch = sketches.least_distinct(hashes, sketches.SKETCH_SIZE)
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from monitor.core.arrow import values_of
 from monitor.core.columns import Column
 from monitor.profiles import text
 from monitor.profiles.casting import is_missing, numbers_of, plain, to_text
@@ -242,4 +243,4 @@ def _derived(column: Column, plan: Plan) -> dict[str, str]:
 
 
 def _mask(array: pa.Array) -> Mask:
-    return np.asarray(array.to_numpy(zero_copy_only=False), dtype=bool)
+    return np.asarray(values_of(array), dtype=bool)

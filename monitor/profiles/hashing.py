@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from monitor.core.arrow import filled, missing_in, values_of
 from monitor.profiles.scratch import scratch
 
 Hashes = npt.NDArray[np.uint64]
@@ -64,17 +65,17 @@ def _words(array: pa.Array) -> Hashes:
     """The bits of numbers, the hashes of all else; nulls are one fixed word."""
     kind = array.type
     if array.null_count == 0 and pa.types.is_float64(kind):
-        return _float_bits(array.to_numpy(zero_copy_only=False))
+        return _float_bits(values_of(array))
     if array.null_count == 0 and kind == pa.int64():
-        return np.asarray(array.to_numpy(zero_copy_only=False).view(np.uint64))
+        return np.asarray(values_of(array).view(np.uint64))
     if pa.types.is_floating(kind):
-        bits = _float_bits(array.cast(pa.float64()).fill_null(0.0).to_numpy(zero_copy_only=False))
+        bits = _float_bits(filled(array.cast(pa.float64()), 0.0))
     elif pa.types.is_integer(kind) and kind != pa.uint64():
-        bits = array.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False).view(np.uint64)
+        bits = filled(array.cast(pa.int64()), 0).view(np.uint64)
     else:
         return hash_array(array)
     if array.null_count:
-        bits = np.where(array.is_valid().to_numpy(zero_copy_only=False), bits, _NULL)
+        bits = np.where(missing_in(array), _NULL, bits)
     return bits
 
 
@@ -103,7 +104,7 @@ def hash_array(array: pa.Array | pa.ChunkedArray) -> Hashes:
         return np.full(len(array), _NULL)
     hashes = _hash_values(array, kind)
     if array.null_count:
-        hashes = np.where(array.is_valid().to_numpy(zero_copy_only=False), hashes, _NULL)
+        hashes = np.where(missing_in(array), _NULL, hashes)
     return hashes
 
 
@@ -115,7 +116,7 @@ def hash_key(key: Any) -> int:
 
 def _hash_dictionary(array: pa.DictionaryArray) -> Hashes:
     table = np.append(hash_array(array.dictionary), _NULL)
-    at = array.indices.fill_null(len(array.dictionary)).to_numpy(zero_copy_only=False)
+    at = filled(array.indices.cast(pa.int64()), len(array.dictionary))
     return np.asarray(table[at])
 
 
@@ -123,10 +124,10 @@ def _hash_values(array: pa.Array, kind: pa.DataType) -> Hashes:  # noqa: PLR0911
     types = pa.types
     if types.is_boolean(kind) or types.is_integer(kind):
         wide = kind if kind == pa.uint64() else pa.int64()
-        numbers = array.cast(wide).fill_null(0).to_numpy(zero_copy_only=False)
+        numbers = filled(array.cast(wide), 0)
         return splitmix64(numbers.view(np.uint64))
     if types.is_floating(kind):
-        return _hash_floats(array.cast(pa.float64()).fill_null(0.0).to_numpy(zero_copy_only=False))
+        return _hash_floats(filled(array.cast(pa.float64()), 0.0))
     if types.is_temporal(kind) and not types.is_interval(kind):
         return _hash_temporal(array, kind)
     if types.is_string(kind) or types.is_binary(kind):
@@ -156,7 +157,7 @@ def _hash_temporal(array: pa.Array, kind: pa.DataType) -> Hashes:
         array = array.cast(pa.timestamp("us", tz=getattr(kind, "tz", None)), safe=False)
     width = array.type.bit_width
     integers = array.view(pa.int64() if width == 64 else pa.int32()).cast(pa.int64())
-    return splitmix64(integers.fill_null(0).to_numpy(zero_copy_only=False).view(np.uint64))
+    return splitmix64(filled(integers, 0).view(np.uint64))
 
 
 def _hash_bytes(array: pa.Array) -> Hashes:
@@ -174,7 +175,7 @@ def _hash_lists(array: pa.Array) -> Hashes:
         values = array.values.slice(array.offset * width, len(array) * width)
         offsets = np.arange(len(array) + 1, dtype=np.int64) * width
     else:
-        offsets = array.offsets.to_numpy(zero_copy_only=False).astype(np.int64)
+        offsets = values_of(array.offsets).astype(np.int64)
         values = array.values
     return _polynomial(hash_array(values), offsets)
 

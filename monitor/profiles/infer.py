@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from monitor.core.arrow import array_of, values_of
 from monitor.core.columns import Column, Kind, Role, Roles
 from monitor.profiles.casting import is_text, plain
 from monitor.profiles.chunks import simple, whole
@@ -79,10 +80,10 @@ def _named_kind(name: str, role: Role, roles: Roles) -> Kind | None:
 def _head(values: pa.ChunkedArray | None, kind: pa.DataType) -> pa.Array:
     """Some values that are not null, spread over the sample."""
     if values is None or len(values) == 0:
-        return pa.nulls(0) if pa.types.is_dictionary(kind) else pa.array([], kind)
+        return pa.nulls(0) if pa.types.is_dictionary(kind) else pa.nulls(0, kind)
     if len(values) > MAX_LOOK:
         at = np.linspace(0, len(values) - 1, MAX_LOOK).astype(np.int64)
-        values = simple(values).take(pa.array(at))
+        values = simple(values).take(array_of(at))
     return plain(whole(values)).drop_null()
 
 
@@ -115,7 +116,7 @@ def _guess_number(kind: pa.DataType, values: pa.Array, role: Role) -> Kind:
     limit = FEW_CLASSES if outcome else FEW_LEVELS
     whole = pa.types.is_integer(kind)
     if not whole and outcome and len(values):
-        numbers = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+        numbers = values_of(values.cast(pa.float64(), safe=False))
         numbers = numbers[~np.isnan(numbers)]
         whole = bool(np.all(numbers == np.rint(numbers)))
     distinct = pc.count_distinct(values).as_py()

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from monitor.core.arrow import array_of, filled
 from monitor.core.window import Window
 from monitor.profiles import sample as sampling
 from monitor.profiles.casting import numbers_of, plain, to_micros, type_name
@@ -104,12 +105,12 @@ class Profiler:
             self.late += batch.num_rows
             return batch.slice(0, 0)
         micros, _ = to_micros(plain(batch.column(at)))
-        values = micros.fill_null(np.iinfo(np.int64).min).to_numpy(zero_copy_only=False)
+        values = filled(micros, np.iinfo(np.int64).min)
         low, high = (micros_of(end) for end in (window.start, window.end))
         inside = (values >= low) & (values < high)
         kept = int(np.count_nonzero(inside))
         self.late += batch.num_rows - kept
-        return batch if kept == batch.num_rows else batch.filter(pa.array(inside))
+        return batch if kept == batch.num_rows else batch.filter(array_of(inside))
 
     def flush(self) -> None:
         """Run the kernel on what was gathered."""
@@ -232,7 +233,7 @@ def _floats(table: pa.Table, name: str | None) -> npt.NDArray[np.float64] | None
         return None
     numbers, _ = numbers_of(table.column(name).chunk(0), "numeric")
     floats = numbers.cast(pa.float64(), safe=False)
-    return np.asarray(floats.fill_null(np.nan).to_numpy(zero_copy_only=False))
+    return filled(floats, np.nan)
 
 
 def _times(column: object) -> tuple[datetime | None, datetime | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from monitor.core.arrow import filled, missing_in
 from monitor.profiles.casting import plain
 from monitor.profiles.levels import level_names
 
@@ -18,11 +19,11 @@ def key_column(array: pa.Array) -> pa.Array:
     if pa.types.is_large_string(kind):
         return array
     if pa.types.is_floating(kind):
-        numbers = array.cast(pa.float64()).fill_null(np.nan).to_numpy(zero_copy_only=False)
+        numbers = filled(array.cast(pa.float64()), np.nan)
         whole = np.isfinite(numbers) & (np.abs(numbers) < 2**53) & (numbers == np.rint(numbers))
         if np.all(whole | np.isnan(numbers)):
             return pa.array(np.where(whole, numbers, 0).astype(np.int64), mask=~whole)
-    valid = array.is_valid().to_numpy(zero_copy_only=False)
+    valid = ~missing_in(array)
     names: list[str | None] = [None] * len(array)
     for at, name in zip(np.flatnonzero(valid), level_names(array.drop_null()), strict=True):
         names[at] = name

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from monitor.core.arrow import array_of, filled, values_of
 from monitor.core.columns import Column, Kind, Roles
 from monitor.profiles import text
 from monitor.profiles.casting import numbers_of, plain, to_text, type_name
@@ -179,12 +180,12 @@ def _thinned(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if len(column) <= CODEBOOK_ROWS:
         return column
     at = np.linspace(0, len(column) - 1, CODEBOOK_ROWS).astype(np.int64)
-    return simple(column).take(pa.array(at))
+    return simple(column).take(array_of(at))
 
 
 def _codebook(numbers: pa.Array, *, times: bool = False) -> Codebook:
     values = numbers.drop_null()
-    return learn_codebook(values.to_numpy(zero_copy_only=False), times=times)
+    return learn_codebook(values_of(values), times=times)
 
 
 def _frequent(levels: Levels) -> tuple[str, ...]:
@@ -202,7 +203,7 @@ def _dimensions(array: pa.Array) -> int:
         return int(kind.list_size)
     if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
         return 0
-    lengths = pc.list_value_length(array).drop_null().to_numpy(zero_copy_only=False)
+    lengths = values_of(pc.list_value_length(array).drop_null())
     return int(np.bincount(lengths).argmax()) if len(lengths) and lengths.max() > 1 else 0
 
 
@@ -278,7 +279,7 @@ def _positive(sample: pa.Table, score: str, roles: Roles, known: list[str]) -> s
         return known[-1] if known else "1"
     levels = encode_levels(whole(sample.column(outcome)))
     numbers, _ = numbers_of(whole(sample.column(score)), "numeric")
-    values = numbers.cast(pa.float64()).fill_null(np.nan).to_numpy(zero_copy_only=False)
+    values = filled(numbers.cast(pa.float64()), np.nan)
     names = [*levels.names(), ""]
     means = {
         name: float(np.nanmean(values[levels.positions == at]))

@@ -11,6 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from monitor.core.arrow import array_of, filled, missing_in, texts_of, values_of
+
 IntArray = npt.NDArray[np.int64]
 
 #: Longer names are cut, with a digest of the whole behind.
@@ -28,7 +30,7 @@ class Levels:
 
     def names(self, at: IntArray | None = None) -> list[str]:
         """Names of all values, or of those at some positions."""
-        values = self.values if at is None else self.values.take(pa.array(at))
+        values = self.values if at is None else self.values.take(array_of(at))
         return level_names(values)
 
 
@@ -72,15 +74,15 @@ def encode_levels(array: pa.Array) -> Levels:
     if pa.types.is_dictionary(kind):
         return _of_dictionary(array)
     if pa.types.is_null(kind):
-        return Levels(np.zeros(len(array), np.int64), pa.array([], pa.string()), len(array))
+        return Levels(np.zeros(len(array), np.int64), texts_of([], pa.string()), len(array))
     if pa.types.is_boolean(kind):
         array = array.cast(pa.uint8())
-        return _of_range(array, 0, 1, pa.array([False, True]))
+        return _of_range(array, 0, 1, array_of(np.array([False, True])))
     if pa.types.is_integer(kind) and len(array) > array.null_count:
         ends = pc.min_max(array)
         low, high = ends["min"].as_py(), ends["max"].as_py()
         if high - low < _DENSE_RANGE and abs(high) < 2**62:
-            return _of_range(array, low, high, pa.array(range(low, high + 1), pa.int64()))
+            return _of_range(array, low, high, array_of(np.arange(low, high + 1, dtype=np.int64)))
     if pa.types.is_floating(kind):
         array = pc.if_else(pc.is_nan(array), pa.scalar(None, kind), array)
     elif pa.types.is_nested(kind) or pa.types.is_decimal(kind) or pa.types.is_interval(kind):
@@ -96,18 +98,16 @@ def _of_dictionary(array: pa.DictionaryArray) -> Levels:
         return encode_levels(array.cast(array.type.value_type))
     nulls = indices.null_count
     if not nulls:
-        return Levels(indices.to_numpy(zero_copy_only=False), values, 0)
-    raw = np.frombuffer(indices.buffers()[1], dtype=indices.type.to_pandas_dtype())
-    positions = raw[indices.offset : indices.offset + len(indices)].astype(np.int64)
-    missing = indices.is_null().to_numpy(zero_copy_only=False)
-    np.copyto(positions, len(values), where=missing)
+        return Levels(values_of(indices), values, 0)
+    positions = values_of(indices).astype(np.int64)
+    np.copyto(positions, len(values), where=missing_in(indices))
     return Levels(positions, values, nulls)
 
 
 def _of_range(array: pa.Array, low: int, high: int, values: pa.Array) -> Levels:
     nulls = array.null_count
     if nulls:
-        array = array.cast(pa.int64()).fill_null(high + 1)
-    positions = array.to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
+        array = array.cast(pa.int64())
+    positions = filled(array, high + 1).astype(np.int64, copy=False)
     positions = positions - low if low else positions
     return Levels(positions, values, nulls)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from monitor.core.arrow import array_of
 from monitor.core.errors import ProfileError
 from monitor.core.finding import MAX_ROWS
 from monitor.profiles.hashing import hash_key
@@ -247,7 +248,7 @@ def sample(left: Sample, right: Sample) -> Sample:
     return dataclasses.replace(
         left,
         k=min(left.k, right.k),
-        table=table.take(pa.array(order)) if table.num_rows else table,
+        table=table.take(array_of(order)) if table.num_rows else table,
         hashes=hashes[order],
         contents=contents[order],
         keys=tuple(keys[at] for at in order),

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from monitor.core.arrow import missing_in, values_of
 from monitor.profiles import merging, sketches
 from monitor.profiles.blocks import SMALLEST, BlockSums
 from monitor.profiles.codebook import CODES, ORDER, Codebook, Node, inverse
@@ -245,10 +246,9 @@ def _present(
 ) -> tuple[Numbers, npt.NDArray[np.bool_] | None]:
     """Values that are not null, and the mask of nulls (None: no nulls)."""
     if not array.null_count:
-        return array.to_numpy(zero_copy_only=False), None
-    missing = array.is_null().to_numpy(zero_copy_only=False)
-    raw = np.frombuffer(array.buffers()[1], dtype=array.type.to_pandas_dtype())
-    raw = raw[array.offset : array.offset + len(array)]
+        return values_of(array), None
+    missing = missing_in(array)
+    raw = values_of(array)
     keep = np.flatnonzero(~missing)
     out = scratch.get("present", raw.dtype, len(keep))
     np.take(raw, keep, out=out, mode="clip")

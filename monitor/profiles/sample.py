@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.special import stdtrit
 
+from monitor.core.arrow import array_of, filled, missing_in
 from monitor.core.finding import MAX_ROWS
 from monitor.profiles import merging, sketches
 from monitor.profiles.chunks import whole
@@ -31,7 +32,7 @@ def key_hashes(batch: pa.Table, plan: Plan) -> Hashes:
         hashes = hash_array(key_column(whole(batch.column(plan.roles.id))))
         if batch.column(plan.roles.id).null_count == 0:
             return hashes
-        missing = batch.column(plan.roles.id).is_null().to_numpy()
+        missing = missing_in(whole(batch.column(plan.roles.id)))
         return np.where(missing, content_hashes(batch, plan, batch.num_rows), hashes)
     names = [name for name in plan.key if name in batch.column_names and name != plan.roles.id]
     return _hash_rows(batch, names or sorted(batch.column_names), batch.num_rows)
@@ -107,7 +108,7 @@ class SampleCounter:
             self.threshold = min(self.threshold, distinct[-1])
 
     def _rows(self, batch: pa.Table, chosen: npt.NDArray[np.int64]) -> pa.Table:
-        at = pa.array(chosen)
+        at = array_of(chosen)
         columns = [self._picked(batch, name, at) for name in self.plan.wanted]
         return pa.table(columns, names=list(self.plan.wanted))
 
@@ -133,7 +134,7 @@ class SampleCounter:
         hashes, contents = [self.hashes], [self.contents]
         for table, some in self.fresh:
             stays = some <= self.threshold
-            tables.append(table.filter(pa.array(stays)))
+            tables.append(table.filter(array_of(stays)))
             hashes.append(some[stays])
             contents.append(content_hashes(tables[-1], self.plan, len(hashes[-1])))
         new = sum(map(len, hashes[1:]))
@@ -141,7 +142,7 @@ class SampleCounter:
         merged = np.concatenate(hashes), np.concatenate(contents)
         order, self.weights = sketches.bottom(*merged, weights, self.k)
         self.hashes, self.contents = merged[0][order], merged[1][order]
-        table = merging.concat_tables(tables).take(pa.array(order)).combine_chunks()
+        table = merging.concat_tables(tables).take(array_of(order)).combine_chunks()
         self.table, self.fresh = self._capped(table), []
 
     def _capped(self, table: pa.Table) -> pa.Table:
@@ -152,7 +153,7 @@ class SampleCounter:
             images = whole(table.column(name))
             if not (pa.types.is_binary(images.type) or pa.types.is_large_binary(images.type)):
                 continue
-            sizes = pc.binary_length(images).fill_null(0).to_numpy(zero_copy_only=False)
+            sizes = filled(pc.binary_length(images), 0)
             beyond = np.cumsum(sizes.astype(np.int64)) > MAX_IMAGES
             if beyond.any():
                 self.dropped_images += int(np.count_nonzero(beyond & (sizes > 0)))
@@ -242,4 +243,4 @@ def representative(sample: Sample, *, rows: int | None = None) -> pa.Table:
         return sample.table
     ends = np.cumsum(sample.weights)
     at = np.searchsorted(ends, (np.arange(wanted) + 0.5) * total / wanted, side="right")
-    return sample.table.take(pa.array(at.clip(max=len(ends) - 1)))
+    return sample.table.take(array_of(at.clip(max=len(ends) - 1)))

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from monitor.core.arrow import texts_of
 from monitor.profiles.hashing import hash_array
 
 IntArray = npt.NDArray[np.int64]
@@ -47,7 +48,7 @@ def heaviest(levels: Mapping[str, int], capacity: int) -> tuple[dict[str, int], 
 
 def sketch_of(levels: Iterable[str]) -> Hashes:
     """Least hashes of the names of levels, ascending."""
-    return least_distinct(hash_array(pa.array(list(levels), pa.string())), SKETCH_SIZE)
+    return least_distinct(hash_array(texts_of(list(levels), pa.string())), SKETCH_SIZE)
 
 
 def least_distinct(hashes: Hashes, k: int) -> Hashes:

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
+from monitor.core.arrow import array_of, filled
 from monitor.core.window import Window
 from monitor.profiles.casting import plain, to_micros
 from monitor.profiles.chunks import simple_batch
@@ -73,7 +74,7 @@ class _ByTime:
             return
         batch = simple_batch(batch)
         micros, _ = to_micros(plain(batch.column(at)))
-        times = micros.fill_null(np.iinfo(np.int64).min).to_numpy(zero_copy_only=False)
+        times = filled(micros, np.iinfo(np.int64).min)
         part = np.searchsorted(self.starts, times, side="right") - 1
         part[(part < 0) | (times >= self.ends[part])] = -1
         for number in np.unique(part).tolist():
@@ -82,7 +83,7 @@ class _ByTime:
                 self.outside += len(rows)
                 continue
             together = rows[-1] - rows[0] + 1 == len(rows)
-            piece = batch.slice(rows[0], len(rows)) if together else batch.take(pa.array(rows))
+            piece = batch.slice(rows[0], len(rows)) if together else batch.take(array_of(rows))
             self.profilers[int(self.order[number])].update(piece)
         self._relieve()
 

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from monitor.core.arrow import missing_in, texts_of
 from monitor.profiles.levels import Levels
 
 FEATURES = ("length", "pattern")
@@ -27,8 +28,9 @@ def _table() -> npt.NDArray[np.uint8]:
 
 
 _BITS = _table()
-_NAMES = pa.array(
-    ["".join(c for at, c in enumerate(_CLASSES) if bits >> at & 1) for bits in range(64)]
+_NAMES = texts_of(
+    ["".join(c for at, c in enumerate(_CLASSES) if bits >> at & 1) for bits in range(64)],
+    pa.string(),
 )
 
 
@@ -57,5 +59,5 @@ def patterns(array: pa.Array) -> Levels:
         starts = offsets[filled] - offsets[0]
         masks[filled] = np.bitwise_or.reduceat(_BITS[raw], starts)
     if array.null_count:
-        masks[array.is_null().to_numpy(zero_copy_only=False)] = len(_NAMES)
+        masks[missing_in(array)] = len(_NAMES)
     return Levels(masks, _NAMES, array.null_count)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from monitor.core.arrow import array_of
 from monitor.sources.readers import BATCH_BYTES, BATCH_ROWS, Request
 
 #: Decoded batches that a sample read, kept for the pass that follows it.
@@ -67,7 +68,7 @@ class Thinner:
         self._next = (self._next + len(due) * self._step) - batch.num_rows
         if len(due):
             whole = len(due) == batch.num_rows
-            self._kept.append(batch if whole else batch.take(pa.array(due)))
+            self._kept.append(batch if whole else batch.take(array_of(due)))
             self._count += len(due)
         while self._count > 2 * self._rows:
             self._halve()
@@ -90,7 +91,7 @@ class Thinner:
         ends = np.cumsum([0, *(batch.num_rows for batch in self._kept)])
         cuts = np.searchsorted(rows, ends)
         return [
-            batch.take(pa.array(rows[low:high] - start))
+            batch.take(array_of(rows[low:high] - start))
             for batch, start, low, high in zip(
                 self._kept, ends[:-1], cuts[:-1], cuts[1:], strict=True
             )
