@@ -29,7 +29,13 @@ _WHOLE = {
 
 def check_names() -> list[str]:
     """Names of all checks, as the config writes them ("drift.numeric"), in the order they run."""
-    return [name for name, _ in _classes()]
+    return list(check_classes())
+
+
+def check_classes() -> dict[str, Any]:
+    """Name and plug-in class of all checks, in the order they run."""
+    loaded = (plugins.load("checks", name) for name in plugins.names("checks"))
+    return {str(kind.name): kind for kind in loaded}
 
 
 def build_checks(disabled: Collection[str] = (), options: Options | None = None) -> list[Check]:
@@ -43,7 +49,7 @@ def build_checks(disabled: Collection[str] = (), options: Options | None = None)
         An unknown check, an unknown option or a wrong value; the message names it.
     """
     given = options or {}
-    known = dict(_classes())
+    known = check_classes()
     families = {name.split(".")[0] for name in known}
     for name in (*disabled, *given):
         if name not in known and not (name in families and name not in given):
@@ -98,11 +104,6 @@ def key_of(finding: Finding) -> str:
 def _stem(statistic: str) -> str:
     """`selection_rate` of `selection_rate_difference` and `selection_rate_ratio`."""
     return statistic.removesuffix("_difference").removesuffix("_ratio")
-
-
-def _classes() -> list[tuple[str, Any]]:
-    loaded = (plugins.load("checks", name) for name in plugins.names("checks"))
-    return [(str(kind.name), kind) for kind in loaded]
 
 
 def _options(name: str, kind: Any, values: Mapping[str, Any]) -> Any:

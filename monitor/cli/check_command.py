@@ -82,7 +82,8 @@ def _monitor(config: Config, monitor: MonitorConfig) -> list[dict[str, Any]]:
     def engine() -> str:
         second_opinions.check(monitor.tests)
         engine_of(monitor.engine, monitor.engine_options)
-        return f"engine {monitor.engine}, {len(build_checks(monitor.checks.off))} checks"
+        checks = build_checks(monitor.checks.off, monitor.checks.options)
+        return f"engine {monitor.engine}, {len(checks)} checks"
 
     name = f"monitor {monitor.name}"
     return [

@@ -192,9 +192,14 @@ class QueueConfig(Section):
 
 
 class ChecksConfig(Section):
-    """Checks that are switched off, by name ("quality.duplicates") or family ("bias")."""
+    """Checks that are switched off, by name ("quality.duplicates") or family ("bias").
+
+    A table of its own, `[monitors.checks."drift.numeric"]`, holds the options of one check.
+    """
 
     off: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$")], ...] = ()
+    #: By check, already tried by its `Options`.
+    options: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
     def enabled(self, check: str) -> bool:
         """Whether a check runs."""

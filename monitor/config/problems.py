@@ -57,11 +57,11 @@ def shown(value: Any) -> str:
     return _short(_CREDENTIALS.sub("://…@", repr(value)))
 
 
-def nearest(key: str, known: Iterable[str]) -> str:
+def nearest(key: str, known: Iterable[str], what: str = "keys there") -> str:
     """The hint for an unknown key: the nearest known one, else all of them."""
     known = sorted(known)
     near = difflib.get_close_matches(key, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"known keys there: {', '.join(known)}"
+    return f"did you mean {near[0]!r}?" if near else f"known {what}: {', '.join(known)}"
 
 
 def unknown_key(loc: Loc, known: Iterable[str]) -> Problem:

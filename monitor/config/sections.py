@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import pydantic
 
 from monitor.config import secrets
-from monitor.config.problems import Loc, Problem, from_pydantic, unknown_key
+from monitor.config.problems import Loc, Problem, from_pydantic, nearest, unknown_key
 from monitor.core import plugins
 from monitor.core.errors import PluginError
 
@@ -57,7 +57,30 @@ class Checker:
             if isinstance(below, dict) and (key == "labels" or set(below) - own):
                 section = {"kind": kind, **below} if kind is not None else below
                 checked[key] = self._section("sources", section, (*loc, key), own)
+        if isinstance(table.get("checks"), dict):
+            checked["checks"] = self._checks(table["checks"], (*loc, "checks"))
         return self._engine(checked, loc)
+
+    def _checks(self, table: dict[str, Any], loc: Loc) -> dict[str, Any]:
+        """`{off, options}`: what is switched off, and a table for each check with options."""
+        given = {key: value for key, value in table.items() if key != "off"}
+        off = table.get("off", [])
+        known = _checks() if given or off else {}
+        for name in off if isinstance(off, list) else []:
+            families = {check.partition(".")[0] for check in known}
+            if isinstance(name, str) and name not in known.keys() | families:
+                hint = nearest(name, known, "checks")
+                self.problems.append(Problem((*loc, "off"), f"= {name!r} is no check; {hint}"))
+        options = {}
+        for name, values in given.items():
+            if name not in known:
+                self.problems.append(_no_check((*loc, name), values, known))
+            elif not isinstance(values, dict):
+                text = f'is no table; write [monitors.checks."{name}"], and its options below'
+                self.problems.append(Problem((*loc, name), text))
+            elif self._options(known[name].Options, values, (*loc, name), set()) is not None:
+                options[name] = values
+        return {"off": off, "options": options}
 
     def _engine(self, table: dict[str, Any], loc: Loc) -> dict[str, Any]:
         name, given = table.get("engine", "local"), table.get("engine_options", {})
@@ -125,3 +148,19 @@ class Checker:
                 raw = raw.get(part, {}) if isinstance(raw, Mapping) else raw[part]
             self.problems += from_pydantic(error, model, raw, prefix=loc)
             return None
+
+
+def _checks() -> dict[str, Any]:
+    """Name and class of every check; loaded only for a config that names one."""
+    from monitor.checks.run import check_classes  # noqa: PLC0415 - half of the time of `check`
+
+    return check_classes()
+
+
+def _no_check(loc: Loc, values: Any, known: Iterable[str]) -> Problem:
+    name = str(loc[-1])
+    if isinstance(values, dict) and any(check.startswith(f"{name}.") for check in known):
+        below = next(iter(values), "…")
+        text = f'is a family of checks; write [monitors.checks."{name}.{below}"], quotes included'
+        return Problem(loc, text)
+    return Problem(loc, f"is no check, and not `off`; {nearest(name, known, 'checks')}")

@@ -122,7 +122,7 @@ def _judged(
         now=now,
         rules=baseline.plan.rules,
     )
-    findings = run_checks(context, setup.disabled)
+    findings = run_checks(context, setup.disabled, setup.check_options)
     findings += second_opinions.of_window(setup, baseline, profile)
     return Judged(
         seen=seen,

@@ -39,6 +39,7 @@ class Setup:
     blocks: int | None = None
     reference_window: Window | None = None
     disabled: tuple[str, ...] = ()
+    check_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     tests: tuple[str, ...] = ()
     sample_size: int = 10_000
 
@@ -66,6 +67,7 @@ def of_monitor(monitor: MonitorConfig) -> Setup:
         blocks=monitor.reference.blocks if monitor.reference else None,
         reference_window=monitor.reference_window,
         disabled=monitor.checks.off,
+        check_options=monitor.checks.options,
         tests=monitor.tests,
     )
 
