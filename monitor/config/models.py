@@ -13,8 +13,9 @@ import pydantic
 from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from monitor.config.cadence import Cadence, parse_duration
+from monitor.config.cadence import Cadence
 from monitor.config.columns import ColumnsConfig, OverrideConfig, RuleConfig, Section, listed
+from monitor.config.service import Duration, HeartbeatConfig, RetentionConfig
 from monitor.core.errors import ConfigError
 from monitor.core.window import Window
 
@@ -57,10 +58,6 @@ def _calendar(value: object) -> object:
     return value
 
 
-def _duration(value: object) -> object:
-    return parse_duration(value) if isinstance(value, str) else value
-
-
 def _window_length(value: str) -> str:
     Cadence.parse(value)
     return value
@@ -84,7 +81,6 @@ def _slash(value: str | None) -> str | None:
 Timezone = Annotated[str, AfterValidator(_known_zone)]
 CronLine = Annotated[str, AfterValidator(_cron_line)]
 Moment = Annotated[datetime | date, BeforeValidator(_calendar)]
-Duration = Annotated[timedelta, BeforeValidator(_duration), Field(ge=timedelta(0))]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s]+$"), AfterValidator(_slash)]
 Addresses = Annotated[tuple[str, ...], BeforeValidator(listed)]
 
@@ -216,9 +212,12 @@ class MonitorConfig(Section):
     timezone: Timezone = "UTC"
     schedule: CronLine | None = None
     lateness: Duration = timedelta(0)
+    settle: Duration | None = None  #: run as soon as no new row came for so long; None: at once
+    revise: Duration = timedelta(0)  #: how long a window that was run is watched for late rows
     engine: str = "local"
     engine_options: Any = None  #: an instance of the engine's `Options`; None: its defaults
     for_each: str | None = Field(None, min_length=1)
+    for_each_limit: int = Field(1000, ge=1, le=10_000)  #: at most so many monitors of the block
     reference: ReferenceConfig | None = None
     labels: LabelsConfig | None = None
     columns: ColumnsConfig = ColumnsConfig()
@@ -281,6 +280,8 @@ class Config(Section):
     budget: BudgetConfig = BudgetConfig()
     report: ReportConfig = ReportConfig()
     web: WebConfig = WebConfig()
+    retention: RetentionConfig = RetentionConfig()
+    heartbeat: HeartbeatConfig = HeartbeatConfig()
     alerts: tuple[PluginConfig, ...] = ()
     monitors: tuple[MonitorConfig, ...] = ()
 

@@ -16,7 +16,7 @@ from monitor.core.errors import ConfigError
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 TEXT = EXAMPLE.read_text(encoding="utf-8")
 OPTIONAL = re.compile(r"^#(?=[a-z_]+ = |\[\[?[a-z_.]+\]\]?)", re.MULTILINE)
-VARIABLES = ("PGPASSWORD", "SMTP_PASSWORD", "APPRISE_URL", "S3_KEY", "S3_SECRET")
+VARIABLES = ("PING_KEY", "PGPASSWORD", "SMTP_PASSWORD", "APPRISE_URL", "S3_KEY", "S3_SECRET")
 
 #: What must be left out with a key, and what must come with it.
 AGAINST = {"installation_per_year": ["false_alarms_per_year"], "host": ["folder"]}
