@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from alembic import context
 from sqlalchemy.types import TypeDecorator
 
+import monitor.store.store  # noqa: F401 - every table of the store is registered by it
 from monitor.store.engine import make_engine, parse_url
 from monitor.store.models import Base
 

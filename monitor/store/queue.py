@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, defer
 
 from monitor.core.window import Window
 from monitor.store.engine import CHUNK, MAX_IMAGE, Database
+from monitor.store.label_models import LabelRow, PushRow
 from monitor.store.models import QueueEventRow, QueueItemRow, RunRow
 from monitor.store.records import Marked, NewQueueRow, QueueEvent, QueueRow, QueueState
 from monitor.store.types import digest
@@ -95,7 +96,7 @@ class Queue:
             query = query.options(defer(QueueItemRow.image, raiseload=True))
         with self._database.reading() as session:
             found = session.scalars(query.order_by(*place).limit(limit))
-            return [_stored(row, image=images) for row in found]
+            return [stored_row(row, image=images) for row in found]
 
     def every(
         self,
@@ -183,7 +184,12 @@ def replace_draw(
     """
     window = Window(run.window_start, run.window_end)
     drawn = _drawn_from(run.monitor, window)
-    left = sa.select(QueueItemRow.id).where(*drawn, QueueItemRow.state != "proposed").limit(1)
+    gone = sa.or_(
+        QueueItemRow.state != "proposed",
+        sa.select(PushRow.id).where(PushRow.queue_row_id == QueueItemRow.id).exists(),
+        sa.select(LabelRow.id).where(LabelRow.queue_row_id == QueueItemRow.id).exists(),
+    )
+    left = sa.select(QueueItemRow.id).where(*drawn, gone).limit(1)
     if session.scalars(left).first() is not None:
         return 0
     session.execute(sa.delete(QueueItemRow).where(*drawn))
@@ -235,6 +241,18 @@ def _insert(
     return len(new)
 
 
+def advance(
+    session: Session, ids: Sequence[int], state: QueueState, *, now: datetime, by: str
+) -> None:
+    """Move rows to that state where the step is allowed; what is elsewhere stays there."""
+    for start in range(0, len(ids), CHUNK):
+        columns = (QueueItemRow.id, QueueItemRow.row_id, QueueItemRow.state)
+        part = sa.select(*columns).where(QueueItemRow.id.in_(ids[start : start + CHUNK]))
+        places = _lock(session, part.order_by(QueueItemRow.id))
+        able = [place for place in places if state in STEPS[place.state]]
+        _move(session, able, state, now=now, by=by)
+
+
 class _Place(NamedTuple):
     """Where a row stands, without its content."""
 
@@ -277,7 +295,8 @@ def _move(
         session.execute(sa.insert(QueueEventRow), events)
 
 
-def _stored(row: QueueItemRow, *, image: bool) -> QueueRow:
+def stored_row(row: QueueItemRow, *, image: bool) -> QueueRow:
+    """The record of a row of the table."""
     return QueueRow(
         id=row.id,
         monitor=row.monitor,

@@ -12,8 +12,10 @@ from monitor.store import migrate
 from monitor.store.alarms import Alarms
 from monitor.store.commit import commit
 from monitor.store.engine import Clock, Database, database_clock, make_engine, parse_url
+from monitor.store.labels import Labels
 from monitor.store.ledger import Ledger
 from monitor.store.outbox import Outbox
+from monitor.store.pushes import Pushes
 from monitor.store.queue import Queue
 from monitor.store.records import Committed, Lease, RunEffects
 from monitor.store.references import References
@@ -21,7 +23,7 @@ from monitor.store.runs import Runs
 
 
 class Store:
-    """References, ledger, runs, alarms, queue and outbox in SQLite or PostgreSQL.
+    """References, ledger, runs, alarms, queue, labels and outbox in SQLite or PostgreSQL.
 
     May be shared by threads. After a fork the child opens connections of its own.
     """
@@ -33,6 +35,8 @@ class Store:
         self.runs = Runs(self.database)
         self.alarms = Alarms(self.database)
         self.queue = Queue(self.database)
+        self.labels = Labels(self.database)
+        self.pushes = Pushes(self.database)
         self.outbox = Outbox(self.database)
 
     @classmethod
