@@ -82,6 +82,8 @@ class Alarm:
     state: AlarmState
     title: str
     findings: tuple[int, ...] = field(default=())  #: indexes into the run's findings
+    #: How often such evidence would come by chance, one every so many years; not in the JSON.
+    once_in_years: float | None = field(default=None, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The alarm as the JSON contract wants it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -9,19 +10,24 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from monitor.core.errors import UsageError
 from monitor.core.finding import Alarm
 from monitor.core.window import Window
+from monitor.store.alarm_notes import Notes
 from monitor.store.engine import Database
 from monitor.store.models import AlarmEventRow, AlarmRow, RunRow
 from monitor.store.records import AlarmEvent, StoredAlarm
 from monitor.store.types import digest
 
+_NEVER = 1e6  #: years
+
 
 class Alarms:
-    """Reads alarms; they are written by `Store.commit` alone."""
+    """Reads alarms; they are written by `Store.commit` alone. `notes` is what people say."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.notes = Notes(database)
 
     def list(
         self, monitor: str, *, open_only: bool = False, limit: int = 1000
@@ -36,6 +42,50 @@ class Alarms:
         )
         with self._database.reading() as session:
             return [_stored(row) for row in session.scalars(query)]
+
+    def find(self, monitor: str, name: str) -> StoredAlarm:
+        """The newest alarm of that key, or the one of that number.
+
+        Raises
+        ------
+        UsageError
+            There is none; the message names those that are open.
+        """
+        number = int(name) if name.isdecimal() and len(name) < 18 else -1
+        query = (
+            sa.select(AlarmRow)
+            .where(
+                AlarmRow.monitor == monitor,
+                AlarmRow.state != "withdrawn",
+                sa.or_(AlarmRow.key_digest == digest(name), AlarmRow.id == number),
+            )
+            .order_by(AlarmRow.opened_start.desc())
+            .limit(1)
+        )
+        with self._database.reading() as session:
+            row = session.scalars(query).first()
+        if row is None:
+            there = ", ".join(alarm.key for alarm in self.list(monitor, open_only=True)[:10])
+            msg = f"Monitor {monitor!r} has no alarm {name!r}. Open now: {there or 'none'}."
+            raise UsageError(msg)
+        return _stored(row)
+
+    def before(self, monitor: str, key: str, opened: datetime) -> StoredAlarm | None:
+        """The last alarm of that key that opened before then."""
+        query = (
+            sa.select(AlarmRow)
+            .where(
+                AlarmRow.monitor == monitor,
+                AlarmRow.key_digest == digest(key),
+                AlarmRow.state != "withdrawn",
+                AlarmRow.opened_start < opened,
+            )
+            .order_by(AlarmRow.opened_start.desc())
+            .limit(1)
+        )
+        with self._database.reading() as session:
+            row = session.scalars(query).first()
+            return None if row is None else _stored(row)
 
     def events(self, monitor: str, key: str) -> Sequence[AlarmEvent]:
         """What each window said about that alarm, oldest first."""
@@ -81,7 +131,13 @@ def _event(run: RunRow, alarm: Alarm) -> dict[str, Any]:
         "key_digest": digest(alarm.key),
         "state": alarm.state,
         "title": alarm.title,
+        "once_in_years": _finite(alarm.once_in_years),
     }
+
+
+def _finite(years: float | None) -> float | None:
+    """What a database can hold and compare; "never by chance" is a million years."""
+    return None if years is None or math.isnan(years) else min(years, _NEVER)
 
 
 def _is_overtaken(session: Session, run: RunRow) -> bool:
@@ -147,10 +203,13 @@ def _open(episode: AlarmRow, event: AlarmEventRow) -> None:
     episode.opened_start, episode.opened_end = event.window_start, event.window_end
     episode.last_start, episode.last_end = event.window_start, event.window_end
     episode.closed_start = episode.closed_end = None
+    episode.once_in_years = None
 
 
 def _apply(episode: AlarmRow, event: AlarmEventRow) -> None:
     episode.last_start, episode.last_end = event.window_start, event.window_end
+    known = [y for y in (episode.once_in_years, event.once_in_years) if y is not None]
+    episode.once_in_years = max(known, default=None)
     if event.state == "closed":
         episode.state = "closed"
         episode.closed_start, episode.closed_end = event.window_start, event.window_end
@@ -166,6 +225,7 @@ def _stored(row: AlarmRow) -> StoredAlarm:
         key=row.key,
         state=row.state,  # type: ignore[arg-type]  # only this file writes it
         title=row.title,
+        once_in_years=row.once_in_years,
         opened=Window(row.opened_start, row.opened_end),
         last=Window(row.last_start, row.last_end),
         closed=None if closed[0] is None or closed[1] is None else Window(closed[0], closed[1]),

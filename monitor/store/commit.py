@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from monitor.core.finding import Finding
+from monitor.store.alarm_notes import record_mails
 from monitor.store.alarms import record_alarms
 from monitor.store.engine import Database, bounded
 from monitor.store.ledger import update_held
@@ -51,6 +52,7 @@ def commit(database: Database, lease: Lease, effects: RunEffects) -> Committed:
         queued = replace_draw(database, session, run, effects.queue, now)
         run.queued = queued
         cancel_stale(session, run, [item.message.message_id for item in effects.outbox])
+        record_mails(database, session, run, effects.mails, now)
         sent = enqueue(database, session, lease.monitor, effects.outbox, run_id=run.id)
         return Committed(
             run_id=run.id,
@@ -104,6 +106,7 @@ def _new_run(session: Session, lease: Lease, effects: RunEffects, older: RunRow 
 
 _SAME = (
     "reference_version",
+    "model_version",
     "rows",
     "started_at",
     "finished_at",

@@ -108,6 +108,7 @@ class WindowRow(Base):
     last_error: Mapped[str]
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
+    reason: Mapped[str | None]  #: why it is run again: rows that came late
 
 
 class RunRow(Base):
@@ -127,6 +128,7 @@ class RunRow(Base):
     revision: Mapped[int]
     latest: Mapped[bool]
     reference_version: Mapped[int | None]
+    model_version: Mapped[str | None]
     worker: Mapped[str]
     rows: Mapped[int] = mapped_column(sa.BigInteger)
     findings: Mapped[int]
@@ -140,6 +142,7 @@ class RunRow(Base):
     report: Mapped[str | None]
     evidence_state: Mapped[dict[str, Any] | None]
     observation: Mapped[bytes | None]
+    changes: Mapped[dict[str, Any] | None]  #: what differs from the revision before
     document: Mapped[dict[str, Any]]
     profile: Mapped[bytes | None]
     sample: Mapped[bytes | None]
@@ -196,6 +199,7 @@ class AlarmRow(Base):
     last_end: Mapped[datetime]
     closed_start: Mapped[datetime | None]
     closed_end: Mapped[datetime | None]
+    once_in_years: Mapped[float | None] = mapped_column(sa.Double)
 
 
 class AlarmEventRow(Base):
@@ -215,6 +219,7 @@ class AlarmEventRow(Base):
     key_digest: Mapped[str] = mapped_column(Digest)
     state: Mapped[str] = mapped_column(Word)
     title: Mapped[str]
+    once_in_years: Mapped[float | None] = mapped_column(sa.Double)
 
 
 class QueueItemRow(Base):

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from monitor.core.finding import Alarm, AlarmState, Finding
 from monitor.core.ports import Message
 from monitor.core.window import Window
+from monitor.store.alarm_records import NewMail
 
 WindowState = Literal["pending", "running", "done", "failed"]
 EpisodeState = Literal["open", "closed", "withdrawn"]
@@ -202,6 +203,7 @@ class RunEffects:
     started_at: datetime
     finished_at: datetime
     reference_version: int | None = None
+    model_version: str | None = None  #: of nearly all rows; None: several, or not known
     profile: bytes | None = field(default=None, repr=False)
     observation: bytes | None = field(default=None, repr=False)
     sample: bytes | None = field(default=None, repr=False)
@@ -210,6 +212,7 @@ class RunEffects:
     alarms: tuple[Alarm, ...] = ()  #: opened, open and closed ones of this window
     queue: tuple[NewQueueRow, ...] = ()
     outbox: tuple[NewMessage, ...] = ()
+    mails: tuple[NewMail, ...] = ()  #: what the messages of the outbox are, once for all channels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,6 +305,7 @@ class StoredAlarm:
     opened: Window
     last: Window  #: the newest window that said something about it
     closed: Window | None
+    once_in_years: float | None = None  #: how often its strongest evidence would come by chance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
