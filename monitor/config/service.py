@@ -1,4 +1,4 @@
-"""What the config says about the service: how long things are kept, and who learns that it lives."""
+"""What the config says of the service: how long things are kept, and who learns that it lives."""
 
 from __future__ import annotations
 

@@ -10,11 +10,14 @@ import sqlalchemy as sa
 from monitor.core.errors import StoreError
 from monitor.store import migrate
 from monitor.store.alarms import Alarms
+from monitor.store.blocks import Blocks
 from monitor.store.commit import commit
 from monitor.store.engine import Clock, Database, database_clock, make_engine, parse_url
+from monitor.store.incidents import Incidents
 from monitor.store.labels import Labels
 from monitor.store.ledger import Ledger
 from monitor.store.outbox import Outbox
+from monitor.store.periods import Periods
 from monitor.store.pushes import Pushes
 from monitor.store.queue import Queue
 from monitor.store.records import Committed, Lease, RunEffects
@@ -38,6 +41,9 @@ class Store:
         self.labels = Labels(self.database)
         self.pushes = Pushes(self.database)
         self.outbox = Outbox(self.database)
+        self.blocks = Blocks(self.database)
+        self.incidents = Incidents(self.database)
+        self.periods = Periods(self.database)
 
     @classmethod
     def open(cls, url: str, *, upgrade: bool = False, clock: Clock = database_clock) -> Store:
