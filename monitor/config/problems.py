@@ -102,8 +102,9 @@ def fields_at(model: type[pydantic.BaseModel], loc: Loc) -> set[str]:
 
 
 def holds_secret(annotation: Any) -> bool:
-    """Whether a type is, or contains, a `SecretStr`."""
-    return any(kind in (pydantic.SecretStr, pydantic.SecretBytes) for kind in _flat(annotation))
+    """Whether a type is, or contains, a `SecretStr` or a kind of it."""
+    kinds = (kind for kind in _flat(annotation) if isinstance(kind, type))
+    return any(issubclass(kind, (pydantic.SecretStr, pydantic.SecretBytes)) for kind in kinds)
 
 
 def render(problems: Sequence[Problem], path: str, raw: Any) -> str:

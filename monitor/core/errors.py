@@ -8,6 +8,7 @@ DriftloopError
 ├── SourceError                the data cannot be read
 │   ├── SourceNotFoundError    no file or table there
 │   ├── UnreadableSourceError  it is there, but it is not what it claims to be
+│   ├── SourceInterruptedError it broke off; trying again may help
 │   ├── EmptySourceError       not one row in it
 │   ├── DuplicateColumnError   two columns with one name
 │   └── ColumnNotFoundError    a column that the config names is missing
@@ -66,6 +67,10 @@ class UnreadableSourceError(SourceError):
 
 
 class EmptySourceError(SourceError):
+class SourceInterruptedError(SourceError):
+    """It broke off: a lost connection, a time-out, a lock. Trying again may help."""
+
+
     """Not one row in it."""
 
 

@@ -91,6 +91,15 @@ class Message:
     subject: str
     text: str
     html: str
+@runtime_checkable
+class Pinned(Protocol):
+    """A source of versioned data that reads one version, the same in all of its answers."""
+
+    def pinned(self) -> dict[str, str | int | None]:
+        """Which version that is, as the run's record keeps it: `{"version": 12, …}`."""
+        ...
+
+
     in_reply_to: str | None = None  #: the message that opened the same alarm
     recipients: tuple[str, ...] = ()  #: overrides those of the channel
     attachments: tuple[tuple[str, str, bytes], ...] = ()  #: (file name, media type, content)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,15 @@ from monitor.sources.times import UTC_MICROSECONDS, Clock, inside
 from monitor.sources.types import reader_for
 
 Constants = Mapping[str, str | int | None]
+
+
+class Origin(Protocol):
+    """Where batches come from: a file, or a table."""
+
+    @property
+    def constants(self) -> Sequence[tuple[str, str | int | None]]:
+        """Columns that are the same in all rows."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +66,10 @@ class Delivery:
         return Request(names, self.clock, self.window, categories)
 
     def windowed(
-        self, part: Part, batches: Iterable[pa.RecordBatch], tally: Tally
+        self, origin: Origin, batches: Iterable[pa.RecordBatch], tally: Tally
     ) -> Iterator[pa.RecordBatch]:
         """Rows of the window, their types still those of the file."""
-        clock, window, constants = self.clock, self.window, dict(part.constants)
+        clock, window, constants = self.clock, self.window, dict(origin.constants)
         for raw in batches:
             batch = raw
             if clock is not None and (window is not None or clock.column in self.schema.names):
@@ -69,11 +79,11 @@ class Delivery:
                 yield batch
 
     def fitted(
-        self, part: Part, batches: Iterable[pa.RecordBatch], tally: Tally
+        self, origin: Origin, batches: Iterable[pa.RecordBatch], tally: Tally
     ) -> Iterator[pa.RecordBatch]:
         """The same rows with the schema of all parts: cast, and completed with nulls."""
         makers: list[Callable[[pa.RecordBatch], pa.Array]] | None = None
-        constants = dict(part.constants)
+        constants = dict(origin.constants)
         for batch in batches:
             if makers is None:
                 makers = [_maker(field, batch.schema, constants, tally) for field in self.schema]
