@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -114,6 +114,8 @@ def advance(
     position: int,
     *,
     escalation_windows: int | None = None,
+    quiet: Collection[str] = (),
+    acknowledged: Collection[str] = (),
 ) -> Change:
     """Carry the states over one window.
 
@@ -122,6 +124,10 @@ def advance(
     verdicts : of this window; a column without one keeps its state.
     position : running number of this window.
     escalation_windows : after how many windows an event that is still open is mailed once more.
+    quiet : columns that may be open without a mail: muted ones, and parts of another column.
+        They keep an event alive, and begin none.
+    acknowledged : columns that somebody knows of; an event of these alone is not mailed again
+        for its age.
     """
     columns = dict(states.columns)
     opened, closed = [], []
@@ -133,9 +139,13 @@ def advance(
             opened.append(name)
         elif before.open and not after.open:
             closed.append(name)
-    event, why = _event(
-        states.event, sum(one.open for one in columns.values()), position, escalation_windows
-    )
+    names = {one.name for one in columns.values() if one.open}
+    loud = names.difference(quiet)
+    event, why = states.event, ""
+    if loud or not names:
+        waiting = loud.difference(acknowledged)
+        escalation = escalation_windows if waiting else None
+        event, why = _event(states.event, len(loud), position, escalation)
     new = States(columns=columns, event=event)
     return Change(
         states=new,

@@ -79,3 +79,36 @@ def test_states_survive_json(length):
     states = changes[-1].states if changes else States()
 
     assert States.from_dict(json.loads(json.dumps(states.to_dict()))) == states
+
+
+def test_what_is_muted_opens_without_a_mail_and_is_mailed_when_it_is_not_muted_any_more():
+    states = advance(States(), {"x": FIRED}, 0, quiet={"x"}).states
+    assert states.open_names == ("x",)
+
+    still = advance(states, {"x": FIRED}, 1, quiet={"x"})
+    loud = advance(still.states, {"x": FIRED}, 2)
+
+    assert (still.why, loud.why) == ("", "first")
+
+
+def test_muting_an_event_that_was_mailed_does_not_mail_it_again_as_new():
+    states = advance(States(), {"x": FIRED}, 0).states
+    states = advance(states, {"x": FIRED}, 1, quiet={"x"}).states
+
+    assert advance(states, {"x": FIRED}, 2).why == ""
+
+
+def test_an_acknowledged_event_is_not_mailed_for_its_age_until_somebody_forgets():
+    states = advance(States(), {"x": FIRED}, 0).states
+    known = advance(states, {"x": FIRED}, 5, escalation_windows=4, acknowledged={"x"})
+    again = advance(known.states, {"x": FIRED}, 6, escalation_windows=4)
+
+    assert (known.why, again.why) == ("", "escalated")
+
+
+def test_a_part_of_another_column_does_not_double_an_event():
+    states = advance(States(), {"x": FIRED}, 0).states
+    both = {"x": FIRED, "x where a": FIRED}
+
+    assert advance(states, both, 1, quiet={"x where a"}).why == ""
+    assert advance(states, both, 1).why == "doubled"
