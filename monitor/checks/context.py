@@ -45,6 +45,7 @@ class Context:
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     codebooks: Mapping[str, Codebook] = field(default_factory=dict)  #: by column
     notes: tuple[Note, ...] = ()  #: what the source saw while reading the current window
+    own_windows: int | None = None  #: of a model deployed since, that its own reference has so far
     one_window: bool = False  #: `compare`: how windows vary by themselves is not known
     window: Window | None = None
     now: datetime | None = None  #: for freshness; None: not judged

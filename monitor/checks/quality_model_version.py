@@ -9,6 +9,7 @@ import pydantic
 from monitor.checks.context import Context
 from monitor.checks.wording import listed, percent
 from monitor.core.finding import Finding
+from monitor.evidence.reference import FEWEST_WINDOWS
 from monitor.profiles.types import Profile
 from monitor.stats.rates import wilson
 
@@ -17,8 +18,9 @@ class QualityModelVersion:
     """Which versions of the model made the predictions.
 
     **Raises an info finding** for versions that the reference does not know. A deployment is no
-    drift: when most rows come from new versions, predictions, scores and what is computed from
-    them are measured and shown, but not judged.
+    drift: when most rows come from a new version, predictions, scores and what is computed from
+    them are compared with the first windows of that version. Until there are six of these they
+    are measured and shown, but not judged.
     """
 
     name = "quality.model_version"
@@ -36,11 +38,6 @@ class QualityModelVersion:
         if not known or not new:
             return
         share = wilson(sum(now[name] for name in new), context.current.rows)
-        told = (
-            "A deployment is no drift: predictions and scores are shown, but not judged."
-            if is_deployment(context.reference, context.current)
-            else "Predictions and scores are judged all the same, as most rows are not theirs."
-        )
         yield Finding(
             check=self.name,
             column=context.roles.model_version,
@@ -49,8 +46,25 @@ class QualityModelVersion:
             interval=share.interval,
             n_reference=context.reference.rows,
             n_current=context.current.rows,
-            message=f"Model {listed(new)} is new, with {percent(share.value)} of the rows. {told}",
+            message=(
+                f"Model {listed(new)} is new, with {percent(share.value)} of the rows. "
+                f"{_told(context)}"
+            ),
         )
+
+
+def _told(context: Context) -> str:
+    own = context.own_windows
+    if not is_deployment(context.reference, context.current):
+        return "Predictions and scores are judged all the same, as most rows are not theirs."
+    if own is None:
+        return "A deployment is no drift: predictions and scores are shown, but not judged."
+    if own < FEWEST_WINDOWS:
+        return (
+            "A deployment is no drift: predictions and scores are shown, and judged when it has "
+            f"{FEWEST_WINDOWS} windows of its own to compare with; it has {own} so far."
+        )
+    return f"Predictions and scores are compared with its own first {own} windows."
 
 
 def is_deployment(reference: Profile, current: Profile) -> bool:

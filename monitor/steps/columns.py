@@ -55,6 +55,8 @@ class Columns:
     def views(self) -> tuple[ColumnView, ...]:
         """Physical columns, then those made from them."""
         lines = history(self.baseline.evidence, [one.parts for one in (*self.past.seen, self.seen)])
+        apart = self.baseline.apart  # their past is told by another reference
+        lines = {name: line for name, line in lines.items() if name not in apart}
         return tuple(self._view(column, lines) for column in self.baseline.plan.every)
 
     def _view(self, column: Column, lines: Mapping[str, Sequence[float]]) -> ColumnView:

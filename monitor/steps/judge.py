@@ -14,12 +14,13 @@ from monitor.core.finding import Finding
 from monitor.core.ports import Note
 from monitor.core.window import Window
 from monitor.evidence import judge, judge_once
-from monitor.evidence.types import Budget, Verdict
+from monitor.evidence.types import Budget, IntArray, Verdict
 from monitor.profiles.types import Profile
 from monitor.steps import second_opinions
 from monitor.steps.baseline import Baseline
 from monitor.steps.observations import Seen, parts_of
 from monitor.steps.setup import Setup
+from monitor.steps.versions import Deployment, judged_by_its_own, marked
 
 #: Share of the allowance that the columns have; the figures (gaps, performance) have the rest.
 _OF_COLUMNS = 0.8
@@ -35,7 +36,8 @@ class Judged:
     verdicts: Mapping[str, Verdict]
     findings: tuple[Finding, ...]
     context: Context
-    deployed: bool  #: most rows come from a model version that the reference does not know
+    baseline: Baseline  #: what the window was compared with
+    deployment: Deployment | None = None
 
 
 def judge_window(
@@ -50,6 +52,7 @@ def judge_window(
     window: Window,
     now: datetime,
     notes: Sequence[Note] = (),
+    deployment: Deployment | None = None,
 ) -> Judged:
     """A window of a monitor, with the windows before it (oldest first) for the longer scales."""
     if len(seen.parts) != baseline.step:  # off the grid: it stands alone
@@ -59,7 +62,21 @@ def judge_window(
     verdicts = judge(baseline.evidence, parts_of(windows), position=position, budget=columns)
     whole = [window.whole for window in windows]
     verdicts |= judge(baseline.figures, whole, position=position, budget=figures)
-    return _judged(baseline, setup, profile, seen, verdicts, notes=notes, window=window, now=now)
+    if deployment is not None:
+        baseline, verdicts = judged_by_its_own(
+            deployment, baseline, profile, verdicts, position=position, budgets=(columns, figures)
+        )
+    return _judged(
+        baseline,
+        setup,
+        profile,
+        seen,
+        verdicts,
+        notes=notes,
+        deployment=deployment,
+        window=window,
+        now=now,
+    )
 
 
 def judge_pair(
@@ -69,6 +86,8 @@ def judge_pair(
     seen = baseline.observe(profile, [profile])
     verdicts = judge_once(baseline.evidence, seen.whole, fdr=_FDR)
     verdicts |= judge_once(baseline.figures, seen.whole, fdr=_FDR)
+    if is_deployment(baseline.pooled, profile):
+        verdicts = marked(verdicts, setup.roles)
     return _judged(baseline, setup, profile, seen, verdicts, notes=notes)
 
 
@@ -95,15 +114,10 @@ def _judged(
     verdicts: Mapping[str, Verdict],
     *,
     notes: Sequence[Note],
+    deployment: Deployment | None = None,
     window: Window | None = None,
     now: datetime | None = None,
 ) -> Judged:
-    deployed = is_deployment(baseline.pooled, profile)
-    if deployed:
-        verdicts = {
-            name: _marked(verdict) if _is_of_the_model(name, setup) else verdict
-            for name, verdict in verdicts.items()
-        }
     context = Context(
         columns=(*baseline.plan.columns, *baseline.plan.derived),
         roles=setup.roles,
@@ -113,10 +127,11 @@ def _judged(
         series=baseline.series,
         scalars=baseline.scalars,
         reference_counts=observe(baseline.folds, baseline.pooled).counts,
-        current_counts=seen.whole.counts,
+        current_counts=_counts(baseline, profile, seen),
         verdicts=verdicts,
         codebooks=baseline.plan.codebooks,
         notes=tuple(notes),
+        own_windows=None if deployment is None else deployment.windows,
         one_window=window is None,
         window=window,
         now=now,
@@ -129,16 +144,10 @@ def _judged(
         verdicts=verdicts,
         findings=tuple(findings),
         context=context,
-        deployed=deployed,
+        baseline=baseline,
+        deployment=deployment,
     )
 
 
-def _is_of_the_model(name: str, setup: Setup) -> bool:
-    """Predictions, scores and what is computed from them: a deployment changes them by design."""
-    own = {setup.roles.prediction, *setup.roles.scores}
-    return name in own or name.startswith(("bias:", "performance:"))
-
-
-def _marked(verdict: Verdict) -> Verdict:
-    """Measured and shown, but a deployment is no drift."""
-    return replace(verdict, fired=False, drifted=False, calm=True)
+def _counts(baseline: Baseline, profile: Profile, seen: Seen) -> Mapping[str, IntArray]:
+    return observe(baseline.folds, profile).counts if baseline.apart else seen.whole.counts

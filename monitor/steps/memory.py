@@ -38,6 +38,22 @@ class Memory:
         """The last so many windows, oldest first."""
         return [observations.from_bytes(entry.observation) for entry in self._stored(windows)]
 
+    def runs_of(
+        self, version: str, *, limit: int, after: Window | None = None
+    ) -> list[tuple[Window, bytes]]:
+        """Windows since a model version was deployed, with their profiles, oldest first.
+
+        The first `limit` of them; with `after` the last `limit` that come after that window.
+        """
+        return self.store.runs.profiles_of_model(
+            self.monitor,
+            version,
+            reference_version=self.version,
+            before=self.window,
+            after=after,
+            limit=limit,
+        )
+
     def state(self) -> dict[str, Any] | None:
         """What alarms remember; None before the first window."""
         return self.store.runs.evidence_state(

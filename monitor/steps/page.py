@@ -213,11 +213,11 @@ def _budget_text(budget: Budget | None, series: int) -> str:
 
 
 def _marks(run: Run, start: datetime | None) -> list[Mark]:
-    if not run.judged.deployed or start is None:
+    deployment = run.judged.deployment
+    if deployment is None or start is None:
         return []
-    known = run.baseline.pooled.versions
-    new = [version for version in run.profile.versions if version not in known]
-    return [Mark(at=start, label=f"model {', '.join(sorted(new)[:3])} deployed")]
+    at = deployment.since.start.astimezone(start.tzinfo)
+    return [Mark(at=at, label=f"model {deployment.version} deployed")]
 
 
 def _notes(run: Run) -> list[Note]:

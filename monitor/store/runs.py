@@ -101,6 +101,39 @@ class Runs:
             for start, end, content in rows
         ]
 
+    def profiles_of_model(
+        self,
+        monitor: str,
+        model_version: str,
+        *,
+        reference_version: int,
+        before: Window,
+        limit: int,
+        after: Window | None = None,
+    ) -> list[tuple[Window, bytes]]:
+        """Profiles of regular windows since a model version took over, oldest first.
+
+        From the last window on that another version made; the first `limit`, or with `after` the
+        last `limit` of those that come after that window.
+        """
+        earlier = (*_before(monitor, before), RunRow.reference_version == reference_version)
+        other = sa.select(sa.func.max(RunRow.window_start)).where(
+            *earlier, RunRow.model_version != model_version
+        )
+        query = sa.select(RunRow.window_start, RunRow.window_end, RunRow.profile).where(
+            *earlier, RunRow.model_version == model_version, RunRow.profile.is_not(None)
+        )
+        if after is None:
+            query = query.order_by(RunRow.window_start)
+        else:
+            query = query.where(RunRow.window_start > after.start).order_by(*_NEWEST_FIRST)
+        with self._database.reading() as session:
+            since = session.scalar(other)
+            if since is not None:
+                query = query.where(RunRow.window_start > since)
+            rows = session.execute(query.limit(limit)).all()
+        return sorted((Window(start, end), content or b"") for start, end, content in rows)
+
     def position(self, monitor: str, window: Window) -> int:
         """How many regular windows of the monitor start before that one (see observations)."""
         with self._database.reading() as session:
