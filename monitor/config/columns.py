@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
@@ -148,12 +149,26 @@ class RuleConfig(Section):
         return self
 
 
-class OverrideConfig(Section):
-    """What is different for one column."""
+#: Figures of the whole that an override may name; gaps between groups are "bias:<rate>".
+METRICS = {
+    "accuracy": "performance:accuracy",
+    "roc_auc": "performance:roc_auc",
+    "mean_absolute_error": "performance:mean_absolute_error",
+    "mean_error": "performance:mean_error",
+    "rows": "volume:rows",
+}
+_FAMILIES = ("performance", "bias", "volume")
 
-    column: Name
+
+class OverrideConfig(Section):
+    """What is different for one column, or for one figure beside the columns."""
+
+    column: Name | None = None
+    metric: Name | None = None
     weight: float = Field(1.0, gt=0, le=100)  #: share of the alarm budget, relative to others
     alarm_on: Literal["rise", "fall", "both"] = "both"
+    group: Name | None = None  #: columns of one group are one event
+    gate: float | None = Field(None, ge=0)  #: of a metric, in its own units
     gate_location: float | None = Field(None, ge=0)
     gate_scale: float | None = Field(None, ge=0)
     gate_skewness: float | None = Field(None, ge=0)
@@ -164,7 +179,45 @@ class OverrideConfig(Section):
     ignore: bool = False
     rules: bool = True
 
-    def gate(self, default: Gate) -> Gate:
+    @pydantic.field_validator("metric")
+    @classmethod
+    def _known(cls, value: str | None) -> str | None:
+        if value is None or value in METRICS or value.partition(":")[0] in _FAMILIES:
+            return value
+        near = difflib.get_close_matches(value, METRICS, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        msg = (
+            f"is no figure that is judged; {hint}known: {', '.join(METRICS)}, and of gaps "
+            "between groups bias:selection_rate, bias:accuracy … or bias:sex=Female:accuracy"
+        )
+        raise ValueError(msg)
+
+    @pydantic.model_validator(mode="after")
+    def _about_one_thing(self) -> Self:
+        if (self.column is None) == (self.metric is None):
+            msg = "must name either a column or a metric"
+            raise ValueError(msg)
+        of_columns = [key for key, value in self if key.startswith("gate_") and value is not None]
+        if self.metric is not None and (of_columns or self.group or not self.rules):
+            key = next(iter(of_columns), "group" if self.group else "rules")
+            msg = f"has {key}, which is about columns; of a metric write `gate`, in its own units"
+            raise ValueError(msg)
+        if self.column is not None and self.gate is not None:
+            msg = "has gate, which is about metrics; of a column write gate_location, gate_level …"
+            raise ValueError(msg)
+        return self
+
+    def means(self, figure: str) -> bool:
+        """Whether it is about that figure: by its whole name, or all gaps of one rate."""
+        if self.metric is None:
+            return False
+        family, _, rest = self.metric.partition(":")
+        of_all = family == "bias" and ":" not in rest and figure.endswith(f":{rest}")
+        return figure == METRICS.get(self.metric, self.metric) or (
+            of_all and figure.startswith("bias:")
+        )
+
+    def gates(self, default: Gate) -> Gate:
         """The default gate with what this column changes."""
         changed = {
             key.removeprefix("gate_"): value

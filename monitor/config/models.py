@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
@@ -15,12 +15,16 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from monitor.config.cadence import Cadence
 from monitor.config.columns import ColumnsConfig, OverrideConfig, RuleConfig, Section, listed
+from monitor.config.events import EventConfig
+from monitor.config.moments import Moment, instant
 from monitor.config.service import Duration, HeartbeatConfig, RetentionConfig
 from monitor.core.errors import ConfigError
 from monitor.core.window import Window
 
 #: `for_each` with this value makes one monitor of each file of the source.
 FOR_EACH_FILE = "{file}"
+#: So many monitors are named in a message.
+_NAMED = 20
 
 
 def _known_zone(value: str) -> str:
@@ -41,20 +45,6 @@ def _cron_line(value: str) -> str:
             'such as "0 6 * * mon"'
         )
         raise ValueError(msg) from None
-    return value
-
-
-def _calendar(value: object) -> object:
-    """Dates come as TOML dates or as ISO text; numbers are refused, pydantic would take them."""
-    if isinstance(value, str):
-        try:
-            return datetime.fromisoformat(value)
-        except ValueError:
-            msg = "is not a date or time; write it as 2024-01-31 or 2024-01-31T06:00:00"
-            raise ValueError(msg) from None
-    if value is not None and not isinstance(value, date):
-        msg = "is not a date or time; write it as 2024-01-31 or 2024-01-31T06:00:00"
-        raise ValueError(msg)
     return value
 
 
@@ -80,16 +70,8 @@ def _slash(value: str | None) -> str | None:
 
 Timezone = Annotated[str, AfterValidator(_known_zone)]
 CronLine = Annotated[str, AfterValidator(_cron_line)]
-Moment = Annotated[datetime | date, BeforeValidator(_calendar)]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s]+$"), AfterValidator(_slash)]
 Addresses = Annotated[tuple[str, ...], BeforeValidator(listed)]
-
-
-def instant(moment: datetime | date, zone: ZoneInfo) -> datetime:
-    """A date or time of the config with a zone; a date is its midnight."""
-    if not isinstance(moment, datetime):
-        return datetime(moment.year, moment.month, moment.day, tzinfo=zone)
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)
 
 
 class StoreConfig(Section):
@@ -106,6 +88,7 @@ class BudgetConfig(Section):
 
     false_alarms_per_year: float | None = Field(None, gt=0, le=365)
     installation_per_year: float | None = Field(None, gt=0, le=36500)
+    digest: bool = False  #: one mail for all monitors that are run together
 
     @pydantic.model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -117,10 +100,10 @@ class BudgetConfig(Section):
             raise ValueError(msg)
         return self
 
-    def per_monitor(self, monitors: int) -> float:
-        """False mails a year that one of so many monitors may cause."""
+    def share(self, weight: float = 1.0, total: float = 1.0) -> float:
+        """False mails a year that one monitor may cause; `total` is the weight of all of them."""
         if self.installation_per_year is not None:
-            return self.installation_per_year / max(monitors, 1)
+            return self.installation_per_year * min(1.0, weight / max(total, 1e-9))
         return 1.0 if self.false_alarms_per_year is None else self.false_alarms_per_year
 
 
@@ -223,6 +206,8 @@ class MonitorConfig(Section):
     columns: ColumnsConfig = ColumnsConfig()
     rules: tuple[RuleConfig, ...] = ()
     overrides: tuple[OverrideConfig, ...] = ()
+    events: tuple[EventConfig, ...] = ()
+    weight: float = Field(1.0, gt=0, le=1000)  #: share of installation_per_year, to the others'
     tests: tuple[Annotated[str, Field(pattern=r"^[a-z0-9_-]+:[A-Za-z0-9_.-]+$")], ...] = ()
     queue: QueueConfig = QueueConfig()
     recipients: Addresses = ()
@@ -249,6 +234,21 @@ class MonitorConfig(Section):
         return self
 
     @property
+    def family(self) -> str:
+        """The name that the config gives: of a monitor of a `for_each` block, the block's."""
+        return self.name
+
+    @property
+    def part(self) -> float:
+        """Its share of the budget of one monitor: less than 1 in a `for_each` block."""
+        return 1.0
+
+    @property
+    def folder(self) -> str:
+        """Where its reports lie, below the folder of reports."""
+        return self.name
+
+    @property
     def zone(self) -> ZoneInfo:
         """The zone of the monitor."""
         return ZoneInfo(self.timezone)
@@ -271,6 +271,10 @@ class MonitorConfig(Section):
         """What a person set for that column."""
         return next((entry for entry in self.overrides if entry.column == column), None)
 
+    def metric(self, name: str) -> OverrideConfig | None:
+        """What a person set for that figure ("performance:accuracy", "bias:sex=F:accuracy")."""
+        return next((entry for entry in self.overrides if entry.means(name)), None)
+
 
 class Config(Section):
     """The whole of `config.toml`, secrets filled in and the options of plug-ins checked."""
@@ -290,6 +294,16 @@ class Config(Section):
         """The folder that relative paths start from."""
         return self.path.parent
 
+    def allowance(self, monitor: MonitorConfig) -> float:
+        """False mails a year that this monitor may cause."""
+        if self.budget.installation_per_year is None:
+            return self.budget.share() * monitor.part
+        weights = {one.name: one.weight for one in self.monitors}
+        total = sum({**weights, monitor.name: monitor.weight}.values())
+        return self.budget.share(monitor.weight, total) * (
+            monitor.part if self.budget.installation_per_year is None else 1.0
+        )
+
     def monitor(self, name: str) -> MonitorConfig:
         """The monitor of that name.
 
@@ -301,8 +315,12 @@ class Config(Section):
         known = [monitor.name for monitor in self.monitors]
         if name in known:
             return self.monitors[known.index(name)]
+        if own := [monitor.name for monitor in self.monitors if monitor.family == name]:
+            msg = f"{name!r} is {len(own)} monitors, such as {own[0]!r}; name one of them."
+            raise ConfigError(msg)
         near = difflib.get_close_matches(name, known, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        there = ", ".join(known) or "none"
+        more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
+        there = (", ".join(known[:_NAMED]) or "none") + more
         msg = f"There is no monitor {name!r} in {self.path}.{hint} Monitors: {there}."
         raise ConfigError(msg)

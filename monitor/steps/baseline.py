@@ -16,7 +16,7 @@ from monitor.core.ports import Reading, Source
 from monitor.core.window import Window
 from monitor.evidence import Reference
 from monitor.evidence.reference import FEWEST_WINDOWS
-from monitor.evidence.types import Observation, Series
+from monitor.evidence.types import Series
 from monitor.profiles.blocks import design_effect
 from monitor.profiles.infer import infer_columns
 from monitor.profiles.learn import learn
@@ -25,6 +25,7 @@ from monitor.profiles.split import ByOrder, ByTime, merged
 from monitor.profiles.types import Profile
 from monitor.steps import labels as later
 from monitor.steps.engine import Engine
+from monitor.steps.exclusions import Parts
 from monitor.steps.observations import Seen
 from monitor.steps.setup import Setup
 
@@ -52,6 +53,7 @@ class Baseline:
     folds: Mapping[str, Fold]
     scalars: ScalarPlan
     version: int | None = None
+    apart: frozenset[str] = frozenset()  #: columns with a reference of their own (steps.versions)
 
     def observe(self, whole: Profile, parts: Sequence[Profile]) -> Seen:
         """A window as evidence reads it."""
@@ -88,6 +90,11 @@ def build(
     if not any(part.rows for part in parts):
         _refuse_empty(source, window)
     return _learned(plan, parts, setup, step=step, by_time=isinstance(splitter, ByTime))
+
+
+def learned_from(plan: Plan, windows: Sequence[Profile], setup: Setup) -> Baseline:
+    """A reference made of windows that were profiled before; no row is read."""
+    return _learned(plan, windows, setup, step=1, by_time=True)
 
 
 def restore(
@@ -203,18 +210,18 @@ def _backwards(cadence: Cadence, extent: Window) -> list[Window]:
 def _learned(
     plan: Plan, parts: Sequence[Profile], setup: Setup, *, step: int, by_time: bool
 ) -> Baseline:
-    pooled = merged(parts)
-    whole = [merged(parts[at : at + step]) for at in range(0, len(parts), step)]
+    spared = Parts.of(parts, plan, setup.occasions, step)
+    pooled, whole, parts = spared.pooled(), spared.windows(), spared.kept
     series, folds, scalars = _judged(plan, pooled, setup, whole, by_time=by_time)
     names = [one.name for one in series]
     evidence = Reference.learn(
         series,
         (),
-        [observe(folds, part) for part in parts],
+        spared.observe(folds),
         design_effects={name: _clustering(parts, name, "blocks") for name in names},
         missing_design_effects={name: _clustering(parts, name, "missing_blocks") for name in names},
     )
-    values = [Observation({}, scalars.values(window)) for window in whole]
+    values = spared.figures(scalars, plan)
     return Baseline(
         plan=plan,
         pooled=pooled,
@@ -257,4 +264,5 @@ def _judged(
     plan: Plan, pooled: Profile, setup: Setup, parts: Sequence[Profile], *, by_time: bool
 ) -> tuple[list[Series], dict[str, Fold], ScalarPlan]:
     series, folds = plan_series(plan.every, pooled, plan.codebooks, setup.overrides)
-    return series, folds, plan_scalars(pooled, plan.roles, parts, timed=by_time)
+    scalars = plan_scalars(pooled, plan.roles, parts, timed=by_time)
+    return series, folds, replace(scalars, specs=setup.figures(scalars.specs))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +16,10 @@ from monitor.core import plugins
 from monitor.core.columns import Roles
 from monitor.core.ports import Source
 from monitor.core.window import Window
-from monitor.evidence.types import Budget, Gate
+from monitor.evidence.types import Budget, Gate, Scalar
 from monitor.profiles.rules import Rule
 from monitor.steps import labels as later
+from monitor.steps.occasions import Occasion, meeting, occasions_of
 
 if TYPE_CHECKING:  # a tenth of a second that a comparison without a config need not wait
     from monitor.config import Cadence, Config, MonitorConfig, OverrideConfig, RuleConfig
@@ -42,6 +43,22 @@ class Setup:
     check_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     tests: tuple[str, ...] = ()
     sample_size: int = 10_000
+    occasions: tuple[Occasion, ...] = ()  #: times that a person knows of
+    metrics: tuple[OverrideConfig, ...] = ()  #: what a person says about figures
+    groups: Mapping[str, str] = field(default_factory=dict)  #: column -> declared group
+
+    def figures(self, specs: Sequence[Scalar]) -> tuple[Scalar, ...]:
+        """The judged figures as a person wants them: direction, weight, gate, or not at all."""
+        judged = []
+        for spec in specs:
+            said = next((entry for entry in self.metrics if entry.means(spec.name)), None)
+            if said is None:
+                judged.append(spec)
+            elif not said.ignore:
+                gate = spec.gate if said.gate is None else said.gate
+                weight = spec.weight * said.weight
+                judged.append(replace(spec, gate=gate, weight=weight, alarm_on=said.alarm_on))
+        return tuple(judged)
 
     def budget(self, false_alarms_per_year: float) -> Budget:
         """The false mails allowed, spread over the windows of a year."""
@@ -62,13 +79,16 @@ def of_monitor(monitor: MonitorConfig) -> Setup:
         name=monitor.name,
         roles=monitor.columns.roles(),
         rules=rules_of(monitor.rules, monitor.overrides),
-        overrides={entry.column: _override(entry) for entry in monitor.overrides},
+        overrides={entry.column: _override(entry) for entry in monitor.overrides if entry.column},
         cadence=monitor.cadence,
         blocks=monitor.reference.blocks if monitor.reference else None,
         reference_window=monitor.reference_window,
         disabled=monitor.checks.off,
         check_options=monitor.checks.options,
         tests=monitor.tests,
+        occasions=occasions_of(monitor),
+        metrics=tuple(entry for entry in monitor.overrides if entry.metric),
+        groups={e.column: e.group for e in monitor.overrides if e.column and e.group},
     )
 
 
@@ -76,6 +96,11 @@ def fingerprint(monitor: MonitorConfig) -> str:
     """Changes when the reference must be learned again: other data, columns, rules or gates."""
     keys = ("source", "reference", "window", "anchor", "timezone", "columns", "rules", "overrides")
     parts = {key: _plain(getattr(monitor, key)) for key in keys}
+    parts["overrides"] = [_learned(entry) for entry in monitor.overrides]
+    stretch = monitor.reference_window
+    known = meeting(occasions_of(monitor), stretch) if stretch else ()
+    if known:  # what comes later changes nothing that was learned
+        parts["events"] = sorted(map(repr, known))
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -156,10 +181,20 @@ def _level(value: str | float | bool) -> str:
 def _override(entry: OverrideConfig) -> Override:
     return Override(
         judged=not entry.ignore,
-        gate=entry.gate(Gate()),
+        gate=entry.gates(Gate()),
         alarm_on=entry.alarm_on,
         weight=entry.weight,
     )
+
+
+def _learned(entry: OverrideConfig) -> Any:
+    """What of an override a reference is learned with; keys of later releases only where set."""
+    later = {"group": None, "metric": None, "gate": None}
+    return {
+        name: value
+        for name, value in _plain(entry).items()
+        if name != "group" and not (name in later and value is None)
+    }
 
 
 def _plain(value: Any) -> Any:

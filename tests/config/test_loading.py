@@ -84,7 +84,7 @@ def test_the_skeleton_of_the_design_loads(write, tmp_path):
         segments=("carrier", "origin"),
         embeddings=("embedding",),
     )
-    assert config.budget.per_monitor(len(config.monitors)) == 1.0
+    assert config.allowance(config.monitors[0]) == 1.0
 
 
 def test_a_reference_of_its_own_is_checked_by_its_plugin(write):
