@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from monitor.core.ports import Reading
 from monitor.core.window import Window
-from monitor.profiles.kernel import BUFFER_BYTES, BUFFER_ROWS, Profiler, with_novelty
+from monitor.profiles.kernel import BUFFER_BYTES, BUFFER_ROWS, Profiler, completed
 from monitor.profiles.plan import Plan
 from monitor.profiles.sample import Ceiling
 from monitor.profiles.split import Splitter, merged
@@ -61,7 +61,7 @@ class Local:
                     workers[at % len(workers)].put(buffer)
             finally:
                 profiles = [worker.finish() for worker in workers]
-            return with_novelty(merged(profiles), plan, half=False)
+            return completed(merged(profiles), plan, half=False)
 
     def profile_split(self, reading: Reading, plan: Plan, splitter: Splitter) -> list[Profile]:
         """The profiles of parts (windows, or blocks in file order), in one pass.

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from monitor.core.arrow import array_of, filled
+from monitor.core.finding import MAX_ROWS
 from monitor.core.window import Window
 from monitor.profiles import sample as sampling
 from monitor.profiles.casting import numbers_of, plain, to_micros, type_name
@@ -25,8 +26,6 @@ from monitor.profiles.types import (
     ColumnProfile,
     NumericProfile,
     Profile,
-    RuleCount,
-    Sample,
 )
 
 BUFFER_ROWS = 131_072  #: smaller batches are gathered: each column has a fixed cost
@@ -182,10 +181,10 @@ class Profiler:
 
     def result(self) -> Profile:
         """The profile of all rows so far; more may be added."""
-        return with_novelty(self.partial(), self.plan, half=self.half)
+        return completed(self.partial(), self.plan, half=self.half)
 
     def partial(self) -> Profile:
-        """A part that is to be merged with others first; `with_novelty` completes the whole."""
+        """A part that is to be merged with others first; `completed` completes the whole."""
         self.flush()
         sample = self.sample.result()
         columns: dict[str, ColumnProfile] = {}
@@ -201,7 +200,7 @@ class Profiler:
             last=last,
             columns=columns,
             cells=self.cells.result(),
-            rules=self._rules(sample),
+            rules={name: counter.result() for name, counter in self.rules.items()},
             sample=sample,
             errors={**notes, **self.errors},
             absent=frozenset(self.columns) - frozenset(self.types),
@@ -211,16 +210,26 @@ class Profiler:
             versions=dict(version.levels) if isinstance(version, CategoricalProfile) else {},
         )
 
-    def _rules(self, sample: Sample) -> dict[str, RuleCount]:
-        twice = sampling.duplicate_keys(sample).examples
-        return {name: counter.result(twice) for name, counter in self.rules.items()}
 
+def completed(profile: Profile, plan: Plan, *, half: bool) -> Profile:
+    """The profile of a whole, with what only the sample of all its rows shows.
 
-def with_novelty(profile: Profile, plan: Plan, *, half: bool) -> Profile:
-    """The profile with its `novelty` columns, which are measured on the sample of all its rows."""
+    These are the `novelty` columns, and the keys that break a rule of a unique id.
+    """
     held = ~fitting_half(profile.sample.hashes) if half else None
     novelty = novelty_columns(plan, profile.sample, held)
-    return replace(profile, columns={**profile.columns, **novelty}) if novelty else profile
+    keys = [rule for rule in plan.rules if rule.kind == "unique" and rule.column == plan.roles.id]
+    if not novelty and not keys:
+        return profile
+    twice = sampling.duplicate_keys(profile.sample).examples[:MAX_ROWS] if keys else ()
+    rules = {
+        rule.name: replace(count, rows=() if count.error else twice)
+        for rule in keys
+        if (count := profile.rules.get(rule.name)) is not None
+    }
+    return replace(
+        profile, columns={**profile.columns, **novelty}, rules={**profile.rules, **rules}
+    )
 
 
 def micros_of(time: datetime) -> int:

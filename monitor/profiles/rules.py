@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -133,8 +132,8 @@ class RuleCounter:
         counts = np.concatenate([self.weights, np.ones(len(array), np.int64)])
         self.hashes, self.weights = sketches.bottom_values(hashes, counts)
 
-    def result(self, duplicates: Sequence[Any] = ()) -> RuleCount:
-        """The count so far; `duplicates` are keys that occur twice, for a unique id."""
+    def result(self) -> RuleCount:
+        """The count so far; which keys of a unique id occur twice, the sample tells."""
         rows = tuple(key for _, key in self.offenders)
         count = RuleCount(
             checked=self.checked,
@@ -146,9 +145,8 @@ class RuleCounter:
         )
         if self.rule.kind != "unique" or self.error:
             return count
-        keys = tuple(duplicates) if self.rule.column == self.id_column else ()
         broken = sketches.repeated(self.weights, self.checked)
-        return dataclasses.replace(count, broken=broken, rows=keys[:MAX_ROWS])
+        return dataclasses.replace(count, broken=broken, rows=())
 
 
 def _mask(array: pa.Array) -> Mask:

@@ -53,7 +53,7 @@ class ByTime:
     timestamp: str
     half: bool = True  #: a reference, where rows that an encoder was fitted on are left out of it
 
-    def start(self, plan: Plan, schema: pa.Schema, rows_hint: int | None) -> Splitting:  # noqa: ARG002 - the protocol's
+    def start(self, plan: Plan, schema: pa.Schema, rows_hint: int | None) -> _ByTime:  # noqa: ARG002 - the protocol's
         """A splitting of one pass."""
         return _ByTime(self, plan, schema)
 
@@ -94,6 +94,11 @@ class _ByTime:
     def results(self) -> list[Profile]:
         return [profiler.result() for profiler in self.profilers]
 
+    def partials(self) -> dict[int, Profile]:
+        """The parts that have rows, to be merged with those of other shares."""
+        found = enumerate(self.profilers)
+        return {at: profiler.partial() for at, profiler in found if _seen(profiler)}
+
 
 @dataclass(frozen=True, slots=True)
 class ByOrder:
@@ -110,6 +115,14 @@ class ByOrder:
     def blocks(self, rows: int) -> int:
         """How many blocks that many rows make."""
         return int(np.clip(round(rows / self.rows), self.lo, self.hi))
+
+    def ends(self, rows: int) -> list[int]:
+        """Where the blocks of so many rows end: as they are cut when that number is known."""
+        if rows <= BUFFER_ROWS:
+            count = self.blocks(rows)
+            return [int(end) for end in np.linspace(0, rows, count + 1).round()[1:]]
+        size = -(-rows // self.hi)
+        return [min(end, rows) for end in range(size, rows + size, size)]
 
 
 @dataclass
@@ -181,15 +194,17 @@ class _ByOrder:
         table = pa.Table.from_batches(
             self.held, schema=self.held[0].schema if self.held else self.makes.schema
         )
-        count = self.how.blocks(table.num_rows)
-        ends = np.linspace(0, table.num_rows, count + 1).round().astype(int)
         parts = []
-        for start, end in pairwise(ends.tolist()):
+        for start, end in pairwise([0, *self.how.ends(table.num_rows)]):
             profiler = self.makes.profiler()
             for batch in table.slice(start, end - start).to_batches():
                 profiler.update(batch)
             parts.append(profiler.result())
         return parts
+
+
+def _seen(profiler: Profiler) -> bool:
+    return bool(profiler.rows or profiler.pending_rows)
 
 
 class _Makes:
