@@ -12,13 +12,16 @@ DriftloopError
 │   ├── EmptySourceError       not one row in it
 │   ├── DuplicateColumnError   two columns with one name
 │   └── ColumnNotFoundError    a column that the config names is missing
+├── EngineError                the cluster cannot be reached, or lost the work
 ├── ReferenceDataError         the reference cannot serve (too few rows, no windows)
 ├── ProfileError               stored profiles that do not fit together
 ├── StoreError                 the database is missing, old or locked
 │   └── LeaseLostError         another worker holds this window now
 ├── DeliveryError              an alert was not delivered
 │   └── PartlyDeliveredError   some of its recipients have it, some have not
-└── LabelingError              the annotation tool refused
+└── LabelingError              the annotation tool is not there, or cannot do it
+    ├── RefusedError           it understood, and will not
+    └── UnknownOutcomeError    no clear answer: it may have happened
 """
 
 from __future__ import annotations
@@ -66,11 +69,11 @@ class UnreadableSourceError(SourceError):
     """It is there, but it is not what its name claims."""
 
 
-class EmptySourceError(SourceError):
 class SourceInterruptedError(SourceError):
     """It broke off: a lost connection, a time-out, a lock. Trying again may help."""
 
 
+class EmptySourceError(SourceError):
     """Not one row in it."""
 
 
@@ -99,6 +102,10 @@ class ColumnNotFoundError(SourceError):
             f"Columns there: {_listed(self.available)}.\n"
             "Correct the name where the roles of the columns are given."
         )
+
+
+class EngineError(DriftloopError):
+    """The cluster cannot be reached, cannot read this source, or lost the work."""
 
 
 class ReferenceDataError(DriftloopError):
@@ -135,6 +142,18 @@ class PartlyDeliveredError(DeliveryError):
 
 class LabelingError(DriftloopError):
     """The annotation tool refused, or an export cannot be written."""
+
+
+class RefusedError(LabelingError):
+    """The annotation tool understood, and will not; nothing of the call was done."""
+
+    def __init__(self, message: str, *, status: int) -> None:
+        self.status = status
+        super().__init__(message)
+
+
+class UnknownOutcomeError(LabelingError):
+    """No clear answer: what was asked for may have happened, look before asking again."""
 
 
 def _listed(names: Sequence[str]) -> str:

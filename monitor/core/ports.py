@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import pyarrow as pa
 
@@ -21,6 +21,25 @@ class Note:
     count: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How the machines of a cluster read the same rows, each a share of them.
+
+    `frame` and `shares` stay with the driver. `batches` travels to the tasks: it holds no open
+    file and no session. Shares in their order hold the rows in theirs.
+    """
+
+    #: (how to get a Spark session, shares wanted) -> a DataFrame, a partition for each share.
+    frame: Callable[[Callable[[], Any], int | None], Any]
+    #: Rows of each share, None where only reading tells; None: not even their number is known.
+    shares: Callable[[int | None], Sequence[int | None] | None]
+    #: In a task: batches of the reading's schema made of those of the frame. What was seen is
+    #: appended to the list, as text, when they are exhausted.
+    batches: Callable[[Iterator[pa.RecordBatch], list[str]], Iterator[pa.RecordBatch]]
+    #: What all tasks saw, as notes.
+    notes: Callable[[Sequence[str]], list[Note]]
+
+
 @dataclass(slots=True)
 class Reading:
     """One pass over the rows of one window."""
@@ -29,6 +48,7 @@ class Reading:
     batches: Iterator[pa.RecordBatch]  #: read once; every batch has `schema`
     notes: list[Note] = field(default_factory=list)  #: complete when `batches` is exhausted
     rows_hint: int | None = None  #: rows to come, when known without reading
+    spread: Spread | None = None  #: None: these rows can only be read in one place
 
 
 @runtime_checkable
@@ -71,6 +91,15 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
+class Pinned(Protocol):
+    """A source of versioned data that reads one version, the same in all of its answers."""
+
+    def pinned(self) -> dict[str, str | int | None]:
+        """Which version that is, as the run's record keeps it: `{"version": 12, …}`."""
+        ...
+
+
 class AlertChannel(Protocol):
     """Where alerts go. One file in `alerts/`, named as the config names it, built as a source."""
 
@@ -91,15 +120,6 @@ class Message:
     subject: str
     text: str
     html: str
-@runtime_checkable
-class Pinned(Protocol):
-    """A source of versioned data that reads one version, the same in all of its answers."""
-
-    def pinned(self) -> dict[str, str | int | None]:
-        """Which version that is, as the run's record keeps it: `{"version": 12, …}`."""
-        ...
-
-
     in_reply_to: str | None = None  #: the message that opened the same alarm
     recipients: tuple[str, ...] = ()  #: overrides those of the channel
     attachments: tuple[tuple[str, str, bytes], ...] = ()  #: (file name, media type, content)
