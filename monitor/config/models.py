@@ -168,6 +168,11 @@ class QueueConfig(Section):
     guideline: str | None = None
     guideline_version: str = "1"
     annotators: int = Field(1, ge=1, le=20)  #: how many people label each item
+    annotators_ambiguous: int | None = Field(None, ge=1, le=20)  #: None: as many as of the others
+    without_draft: float = Field(0.2, ge=0, le=1)  #: share of items without the model's opinion
+    similar_limit: int = Field(200, ge=0, le=100_000)  #: rows asked for by likeness, a window
+    automatic: bool = True  #: `serve` pushes and pulls by itself
+    tool: PluginConfig | None = None  #: where `queue push` and `pull` go
 
 
 class ChecksConfig(Section):

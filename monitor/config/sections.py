@@ -57,9 +57,23 @@ class Checker:
             if isinstance(below, dict) and (key == "labels" or set(below) - own):
                 section = {"kind": kind, **below} if kind is not None else below
                 checked[key] = self._section("sources", section, (*loc, key), own)
+        queue = table.get("queue")
+        if isinstance(queue, dict) and isinstance(queue.get("tool"), dict):
+            tool = self._tool(queue["tool"], (*loc, "queue", "tool"))
+            checked["queue"] = {**queue, "tool": tool}
         if isinstance(table.get("checks"), dict):
             checked["checks"] = self._checks(table["checks"], (*loc, "checks"))
         return self._engine(checked, loc)
+
+    def _tool(self, table: dict[str, Any], loc: Loc) -> dict[str, Any]:
+        checked = self._section("labeling", table, loc)
+        kind = checked["kind"]
+        if kind in plugins.names("labeling") and not hasattr(
+            plugins.load("labeling", kind), "connect"
+        ):
+            text = f"= {kind!r} is a file format without a server; use `driftloop queue export`"
+            self.problems.append(Problem((*loc, "kind"), text))
+        return checked
 
     def _checks(self, table: dict[str, Any], loc: Loc) -> dict[str, Any]:
         """`{off, options}`: what is switched off, and a table for each check with options."""

@@ -1,22 +1,25 @@
-"""Label Studio: tasks with the model's predictions, and the labeling config they fit."""
+"""Label Studio: the queue as a file for its import page, or straight into the server and back."""
 
 from __future__ import annotations
 
 import json
-import xml.etree.ElementTree as ET
-from collections.abc import Container, Iterable, Iterator
-from typing import Any, BinaryIO, ClassVar
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Self
+
+import pydantic
 
 from monitor.core.errors import LabelingError
-from monitor.labeling.images import NO_SIZE, size_of
-from monitor.labeling.items import ExportCount, Item, Skipped, draft_of, facts, row_of
-from monitor.labeling.spec import NEED_CLASSES, NEED_IMAGE, LabelSpec
-from monitor.labeling.values import data_uri, plain
+from monitor.labeling.items import ExportCount, Item, Skipped
+from monitor.labeling.label_studio_answers import answer_of
+from monitor.labeling.label_studio_tasks import labeling_config, task
+from monitor.labeling.returned import Returned
+from monitor.labeling.spec import NEED_IMAGE, LabelSpec
 
-#: Key of a task's data that holds the row as one table, for the annotator to read.
-TABLE = "row"
-#: Key that holds the text to label, whatever its column is called.
-TEXT = "text"
+if TYPE_CHECKING:  # httpx is loaded when a server is called
+    from monitor.labeling.label_studio_server import LabelStudioServer
+
+__all__ = ["LabelStudio", "labeling_config", "plugin", "task"]
 
 
 class LabelStudio:
@@ -32,6 +35,51 @@ class LabelStudio:
 
     name: ClassVar[str] = "label-studio"
 
+    class Options(pydantic.BaseModel, frozen=True, extra="forbid"):
+        """Options of `label-studio` under [monitors.queue.tool]."""
+
+        url: str = pydantic.Field(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$")
+        #: A legacy token or a personal access token of a user who may make projects.
+        token: pydantic.SecretStr
+        #: Ids of projects that people made; left out, driftloop makes its own.
+        project: int | None = pydantic.Field(None, ge=1)
+        expert_project: int | None = pydantic.Field(None, ge=1)
+        batch: int = pydantic.Field(200, ge=1, le=250)
+        tasks_per_project: int = pydantic.Field(50_000, ge=1, le=1_000_000)
+        requests_per_second: float = pydantic.Field(10.0, gt=0, le=1000)
+        timeout: float = pydantic.Field(120.0, gt=0, le=600)  #: seconds for one answer
+        ca_file: Path | None = None
+        #: Address of `driftloop serve` at which Label Studio says that something changed.
+        webhook: str | None = pydantic.Field(None, pattern=r"^https?://\S+$")
+        webhook_secret: pydantic.SecretStr | None = None
+
+        @pydantic.model_validator(mode="after")
+        def _complete(self) -> Self:
+            if self.webhook and not self.webhook_secret:
+                msg = "a webhook needs webhook_secret, by which its calls are told from others"
+                raise ValueError(msg)
+            return self
+
+    @staticmethod
+    def connect(options: Options) -> LabelStudioServer:
+        """The server that the options name."""
+        from monitor.labeling.label_studio_server import LabelStudioServer  # noqa: PLC0415
+        from monitor.labeling.wire import Wire  # noqa: PLC0415 - httpx takes a while to load
+
+        wire = Wire(
+            options.url,
+            name="Label Studio",
+            timeout=options.timeout,
+            per_second=options.requests_per_second,
+            ca_file=options.ca_file,
+        )
+        return LabelStudioServer(
+            wire,
+            options.token.get_secret_value(),
+            batch=options.batch,
+            tasks_per_project=options.tasks_per_project,
+        )
+
     def write(self, items: Iterable[Item], spec: LabelSpec, out: BinaryIO) -> ExportCount:
         """Write the items, one at a time."""
         count = ExportCount()
@@ -46,164 +94,43 @@ class LabelStudio:
         out.write(b"\n]\n")
         return count
 
+    def read(self, source: BinaryIO, spec: LabelSpec) -> Returned:
+        """Read Label Studio's JSON export (tasks with their annotations).
 
-def task(item: Item, spec: LabelSpec, count: ExportCount) -> dict[str, Any]:
-    """One task; a draft that does not fit is named in `count`."""
-    whole: dict[str, Any] = {"data": _data(item, spec, count)}
-    draft = _draft(item, spec, count)
-    if draft is not None:
-        whole["predictions"] = [draft]
-    return whole
-
-
-def _data(item: Item, spec: LabelSpec, count: ExportCount) -> dict[str, Any]:
-    data = facts(item)
-    if item.image is not None:
-        data[spec.image_field] = data_uri(item.image)
-    row = row_of(item, count)
-    reserved = {*data, TABLE, TEXT, spec.image_field}
-    for name, value in row.items():
-        data[TEXT if name == spec.text_field else _free(name, reserved, data)] = value
-    if _object(spec)[0] == "Table":
-        chosen = spec.shown or tuple(row)
-        data[TABLE] = {name: row[name] for name in chosen if name in row}
-    return data
+        Raises
+        ------
+        LabelingError
+            It is no such file.
+        """
+        returned = Returned()
+        try:
+            for one in json.load(source):
+                _take(one, spec, returned)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            msg = f"This is no JSON export of Label Studio ({type(error).__name__}: {error})."
+            raise LabelingError(msg) from error
+        return returned
 
 
-def _free(name: str, reserved: Container[str], data: Container[str]) -> str:
-    while name in reserved or name in data:
-        name = f"row_{name}"
-    return name
-
-
-def labeling_config(spec: LabelSpec) -> str:
-    """The project's labeling config for a label spec.
-
-    Raises
-    ------
-    LabelingError
-        When the type of label needs classes and the spec has none.
-
-    Examples
-    --------
-    >>> print(labeling_config(LabelSpec(classes=("late", "on time"))))
-    <View>
-      <Table name="row" value="$row" />
-      <Choices name="label" toName="row" choice="single" required="true">
-        <Choice value="late" />
-        <Choice value="on time" />
-      </Choices>
-    </View>
-    """
-    if spec.type in NEED_CLASSES and not spec.classes:
-        msg = (
-            f"A Label Studio project for labels of type {spec.type!r} needs the classes: "
-            "name them under `classes` in the label spec."
-        )
-        raise LabelingError(msg)
-    view = ET.Element("View")
-    if spec.guideline:
-        ET.SubElement(view, "Header", value=_printable(spec.guideline), size="5")
-    tag, name, value = _object(spec)
-    ET.SubElement(view, tag, name=name, value=f"${value}")
-    view.extend(_control(spec, name))
-    ET.indent(view)
-    return ET.tostring(view, encoding="unicode")
-
-
-def _object(spec: LabelSpec) -> tuple[str, str, str]:
-    """Tag, name and data key of what is labelled."""
-    if spec.has_images and spec.type != "span":
-        return "Image", spec.image_field, spec.image_field
-    if spec.text_field is not None:
-        return "Text", TEXT, TEXT
-    return "Table", TABLE, TABLE
-
-
-_CONTROLS = {
-    "class": ("Choices", "Choice", {"choice": "single", "required": "true"}),
-    "multi-label": ("Choices", "Choice", {"choice": "multiple"}),
-    "span": ("Labels", "Label", {}),
-    "box": ("RectangleLabels", "Label", {}),
-    "polygon": ("PolygonLabels", "Label", {}),
-}
-
-
-def _control(spec: LabelSpec, target: str) -> Iterator[ET.Element]:
-    names = {"name": spec.label_field, "toName": target}
-    if spec.type == "rating":
-        yield ET.Element("Rating", names | {"maxRating": str(spec.max_rating)})
-        return
-    if spec.type == "text":
-        yield ET.Element("TextArea", names | {"maxSubmissions": "1"})
-        return
-    tag, inner, options = _CONTROLS[spec.type]
-    control = ET.Element(tag, names | options)
-    for one in spec.classes:
-        ET.SubElement(control, inner, value=_printable(one))
-    yield control
-
-
-def _printable(text: str) -> str:
-    """Without the control characters that XML cannot hold."""
-    return "".join(mark for mark in plain(text) if mark >= " " or mark in "\t\n")
-
-
-def _draft(item: Item, spec: LabelSpec, count: ExportCount) -> dict[str, Any] | None:
-    value = draft_of(item, spec, count)
-    if value is None:
-        return None
-    size = size_of(item.image or b"") if spec.type in NEED_IMAGE else (0, 0)
-    if size is None:
-        count.without_prediction.append(Skipped(item.id, NO_SIZE))
-        return None
-    draft: dict[str, Any] = {"result": list(_results(value, spec, size))}
-    if item.model_version is not None:
-        draft["model_version"] = plain(item.model_version)
-    if (score := plain(item.prediction_score)) is not None:
-        draft["score"] = score
-    return draft
-
-
-def _results(value: Any, spec: LabelSpec, size: tuple[int, int]) -> Iterator[dict[str, Any]]:
-    """Regions of a draft in Label Studio's terms."""
-    common = {"from_name": spec.label_field, "to_name": _object(spec)[1]}
-    if spec.type in ("class", "multi-label"):
-        choices = [value] if spec.type == "class" else value
-        yield common | {"type": "choices", "value": {"choices": choices}}
-    elif spec.type == "rating":
-        yield common | {"type": "rating", "value": {"rating": value}}
-    elif spec.type == "text":
-        yield common | {"type": "textarea", "value": {"text": [value]}}
-    elif spec.type == "span":
-        for one in value:
-            ends = {"start": one["start"], "end": one["end"], "labels": [one["label"]]}
-            yield common | {"type": "labels", "value": ends}
-    else:
-        yield from _regions(value, spec, size, common)
-
-
-def _regions(
-    value: list[dict[str, Any]], spec: LabelSpec, size: tuple[int, int], common: dict[str, Any]
-) -> Iterator[dict[str, Any]]:
-    """Boxes and polygons, in per cent of the image."""
-    width, height = size
-    original = {"original_width": width, "original_height": height, "image_rotation": 0}
-    for one in value:
-        if spec.type == "box":
-            place = {
-                "x": 100 * one["x"] / width,
-                "y": 100 * one["y"] / height,
-                "width": 100 * one["width"] / width,
-                "height": 100 * one["height"] / height,
-                "rotation": 0,
-                "rectanglelabels": [one["label"]],
-            }
-            yield common | original | {"type": "rectanglelabels", "value": place}
+def _take(one: dict[str, Any], spec: LabelSpec, returned: Returned) -> None:
+    key = str(one["data"].get("driftloop_id", one["data"].get("id")))
+    answers = [
+        answer_of(str(one.get("id", "")), annotation, spec, _who(annotation))
+        for annotation in one.get("annotations", [])
+    ]
+    given = [answer for answer in answers if answer.state == "active"]
+    if not given:
+        returned.unlabelled.append(key)
+    for answer in given:
+        if answer.problem:
+            returned.refused.append(Skipped(key, answer.problem))
         else:
-            points = [[100 * x / width, 100 * y / height] for x, y in one["points"]]
-            shape = {"points": points, "closed": True, "polygonlabels": [one["label"]]}
-            yield common | original | {"type": "polygonlabels", "value": shape}
+            returned.take(key, answer.value, spec, answer.annotator or None)
+
+
+def _who(annotation: dict[str, Any]) -> str:
+    who = annotation.get("completed_by")
+    return str(who.get("email", "")) if isinstance(who, dict) else f"user {who}" if who else ""
 
 
 plugin = LabelStudio

@@ -16,7 +16,16 @@ from monitor.core.errors import ConfigError
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 TEXT = EXAMPLE.read_text(encoding="utf-8")
 OPTIONAL = re.compile(r"^#(?=[a-z_]+ = |\[\[?[a-z_.]+\]\]?)", re.MULTILINE)
-VARIABLES = ("PING_KEY", "PGPASSWORD", "SMTP_PASSWORD", "APPRISE_URL", "S3_KEY", "S3_SECRET")
+VARIABLES = (
+    "LABEL_STUDIO_TOKEN",
+    "LABEL_STUDIO_HOOK_SECRET",
+    "PING_KEY",
+    "PGPASSWORD",
+    "SMTP_PASSWORD",
+    "APPRISE_URL",
+    "S3_KEY",
+    "S3_SECRET",
+)
 
 #: What must be left out with a key, and what must come with it.
 AGAINST = {"installation_per_year": ["false_alarms_per_year"], "host": ["folder"]}
@@ -24,7 +33,13 @@ TOGETHER = {
     "host": ["sender", "recipients"],
     "username": ["password"],
     "password": ["username"],
-    "kind": ["path"],
+    "kind": ["path", "url", "token"],
+    "webhook": ["kind", "url", "token", "webhook_secret"],
+    **{
+        key: ["kind", "url", "token"]
+        for key in plugins.load("labeling", "label-studio").Options.model_fields
+        if key != "webhook"
+    },
 }
 
 
@@ -87,6 +102,7 @@ def test_every_key_of_the_models_is_in_the_example(section):
         ("monitors.source", "sources", "files"),
         ("alerts", "alerts", "mail"),
         ("monitors.engine_options", "engines", "local"),
+        ("monitors.queue.tool", "labeling", "label-studio"),
     ],
 )
 def test_every_option_of_the_built_in_plugins_is_in_the_example(section, room, kind):
