@@ -97,6 +97,7 @@ def _new_run(session: Session, lease: Lease, effects: RunEffects, older: RunRow 
         seconds=(effects.finished_at - effects.started_at).total_seconds(),
         document=dict(effects.document),
         evidence_state=None if effects.evidence_state is None else dict(effects.evidence_state),
+        provenance=None if effects.provenance is None else dict(effects.provenance),
         **{name: getattr(effects, name) for name in _SAME},
     )
     session.add(run)

@@ -143,6 +143,7 @@ class RunRow(Base):
     evidence_state: Mapped[dict[str, Any] | None]
     observation: Mapped[bytes | None]
     changes: Mapped[dict[str, Any] | None]  #: what differs from the revision before
+    provenance: Mapped[dict[str, Any] | None]  #: which version of its source was read
     document: Mapped[dict[str, Any]]
     profile: Mapped[bytes | None]
     sample: Mapped[bytes | None]

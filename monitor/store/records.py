@@ -208,6 +208,7 @@ class RunEffects:
     observation: bytes | None = field(default=None, repr=False)
     sample: bytes | None = field(default=None, repr=False)
     evidence_state: Mapping[str, Any] | None = None  #: after this window
+    provenance: Mapping[str, Any] | None = None  #: the source, and which version of it was read
     findings: tuple[Finding, ...] = ()
     alarms: tuple[Alarm, ...] = ()  #: opened, open and closed ones of this window
     queue: tuple[NewQueueRow, ...] = ()
@@ -258,6 +259,7 @@ class StoredRun(RunSummary):
     observation: bytes | None = field(repr=False)
     sample: bytes | None = field(repr=False)
     evidence_state: dict[str, Any] | None
+    provenance: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,7 @@ _SAME = (
     "seconds",
     "report",
 )
-_WHOLE = ("document", "profile", "observation", "sample", "evidence_state")
+_WHOLE = ("document", "profile", "observation", "sample", "evidence_state", "provenance")
 
 
 class Runs:
