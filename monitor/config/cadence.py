@@ -71,6 +71,10 @@ def parse_duration(text: str) -> timedelta:
     ) * count
 
 
+#: Share of a window at its ends that may be without rows.
+EDGE = 0.1
+
+
 @dataclass(frozen=True, slots=True)
 class Cadence:
     """Windows of equal calendar length that tile time.
@@ -166,6 +170,12 @@ class Cadence:
         """
         index = self.index(instant)
         return Window(self.boundary(index), self.boundary(index + 1))
+
+    def filled_from(self, moment: datetime) -> datetime:
+        """Where the first window begins that rows from `moment` on fill, but for a tenth."""
+        window = self.window(moment)
+        late = moment - window.start > EDGE * (window.end - window.start)
+        return window.end if late else window.start
 
     def next(self, window: Window) -> Window:
         """The window after it."""

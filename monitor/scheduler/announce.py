@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from monitor.config import MonitorConfig
 from monitor.core.window import Window
-from monitor.pipeline import Pipeline
-from monitor.scheduler.due import EDGE, MAX_CATCH_UP, due_windows, is_news, next_look
+from monitor.scheduler.due import (
+    EDGE,
+    MAX_CATCH_UP,
+    due_windows,
+    is_news,
+    next_look,
+    still_settling,
+)
+from monitor.scheduler.installation import Installation
+from monitor.scheduler.late import Late
 
 #: So many known windows are searched for others that were left out between them.
 _LOOK_BACK = 200
 #: Rows may come late: what is due by the clock is looked for again after this.
-_LOOK_AGAIN = timedelta(minutes=5)
+LOOK_AGAIN = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,38 +33,61 @@ class _Seen:
     until: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class _Quiet:
+    """The source of a monitor has been as it is since then."""
+
+    state: tuple[Window | None, int]
+    since: datetime
+
+
 @dataclass(slots=True)
 class Announcer:
     """Asks each monitor only when something can have become due since it was asked last."""
 
-    pipeline: Pipeline
-    say: Callable[[str], None]
+    home: Installation
+    late: Late = field(init=False)
     _seen: dict[str, _Seen] = field(default_factory=dict)
+    _searched: dict[str, datetime] = field(default_factory=dict)
+    _quiet: dict[str, _Quiet] = field(default_factory=dict)
     _silent: set[str] = field(default_factory=set)
 
-    def announce(self, monitor: MonitorConfig) -> int:
+    def __post_init__(self) -> None:
+        """Late rows are looked for with the windows."""
+        self.late = Late(self.home)
+
+    def search(self, name: str) -> int:
+        """Look for new values of a block now and then; how many new monitors there are."""
+        now, until = self.home.clock(), self._searched.get(name)
+        if until is not None and now < until <= now + LOOK_AGAIN:
+            return 0
+        self._searched[name] = now + LOOK_AGAIN
+        return self.home.search(name)
+
+    def announce(self, monitor: MonitorConfig, newest: Mapping[str, Window]) -> int:
         """Make due windows of the monitor known to the ledger; how many are new.
+
+        `newest`: the newest regular window of each monitor, as the ledger knows it.
 
         Raises
         ------
         SourceError, StoreError
-            The source or the store does not answer; asked again after `_LOOK_AGAIN`.
+            The source or the store does not answer; asked again after `LOOK_AGAIN`.
         """
-        ledger, now = self.pipeline.store.ledger, self.pipeline.clock()
-        newest = ledger.newest(monitor.name)
+        ledger, now, last = self.home.store.ledger, self.home.clock(), newest.get(monitor.name)
         seen = self._seen.get(monitor.name)
-        if seen is not None and seen.newest == newest and now < seen.until <= now + _LOOK_AGAIN:
+        if seen is not None and seen.newest == last and now < seen.until <= now + LOOK_AGAIN:
             return 0
-        until = min(now + _LOOK_AGAIN, next_look(monitor, now) or now + _LOOK_AGAIN)
-        self._seen[monitor.name] = _Seen(newest, until)
+        until = min(now + LOOK_AGAIN, next_look(monitor, now) or now + LOOK_AGAIN)
+        self._seen[monitor.name] = _Seen(last, until)
         entries = ledger.entries(monitor.name, limit=_LOOK_BACK)
         windows = self._due(monitor, [e.window for e in entries if e.regular], now)
         new = ledger.ensure_windows(monitor.name, windows) if windows else 0
         if new:
             more = ", the others follow" if len(windows) == MAX_CATCH_UP else ""
             what = "window is" if new == 1 else "windows are"
-            self.say(f"{monitor.name}: {new} {what} due, from {windows[0]} on{more}")
-        return new
+            self.home.say(f"{monitor.name}: {new} {what} due, from {windows[0]} on{more}")
+        return new + self.late.reopen(monitor, entries, now)
 
     def _due(self, monitor: MonitorConfig, known: list[Window], now: datetime) -> list[Window]:
         """What is due; the source is asked only where it matters."""
@@ -70,23 +101,40 @@ class Announcer:
             self._silent.discard(monitor.name)
         elif monitor.name not in self._silent:
             self._silent.add(monitor.name)
-            self.say(
+            self.home.say(
                 f"{monitor.name}: no row is newer than {data_end.isoformat()}; the windows after "
                 "that are run when there are rows again"
             )
-        return windows
+        if monitor.settle is None:
+            return windows
+        quiet_since = self._quiet[monitor.name].since
+        return [one for one in windows if not still_settling(monitor, one, now, quiet_since)]
 
     def _stretch(
         self, monitor: MonitorConfig, known: list[Window], now: datetime
     ) -> tuple[datetime, datetime]:
         """Where the monitor's windows begin, and the time of its newest row."""
-        extent, _ = self.pipeline.source(monitor).extent(monitor.columns.timestamp or "")
+        state = self.home.source(monitor).extent(monitor.columns.timestamp or "")
+        extent = state[0]
+        if monitor.settle is not None:
+            self._watch(monitor, state, now)
         own = monitor.reference_window
         if extent is not None:
             return own.end if own else self._begin(monitor, extent, now), extent.end
         if known:  # all rows are gone, which is news
             return now, max(window.end for window in known)
         return (own.end, own.end) if own else (now, now)
+
+    def _watch(
+        self, monitor: MonitorConfig, state: tuple[Window | None, int], now: datetime
+    ) -> None:
+        """Note since when no new row has come; until that is long enough, look often."""
+        quiet = self._quiet.get(monitor.name)
+        if quiet is None or quiet.state != state:
+            self._quiet[monitor.name] = _Quiet(state, now)
+        settle = monitor.settle or timedelta(0)
+        seen = self._seen[monitor.name]
+        self._seen[monitor.name] = _Seen(seen.newest, min(seen.until, now + settle / 4))
 
     def _begin(self, monitor: MonitorConfig, extent: Window, now: datetime) -> datetime:
         """The first row's window if rows fill it; not so far back that one wrong date counts."""
@@ -95,7 +143,7 @@ class Announcer:
         begin = window.start if filled else extent.start
         earliest = min(extent.end, now) - MAX_CATCH_UP * monitor.cadence.length
         if begin < earliest:
-            self.say(
+            self.home.say(
                 f"{monitor.name}: its rows go back to {begin.isoformat()}; windows begin at "
                 f"{earliest.isoformat()}, `driftloop backfill` runs the older ones"
             )

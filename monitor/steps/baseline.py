@@ -53,6 +53,7 @@ class Baseline:
     folds: Mapping[str, Fold]
     scalars: ScalarPlan
     version: int | None = None
+    first_windows: int = 0  #: of a learning period; 0: the config names the reference
     apart: frozenset[str] = frozenset()  #: columns with a reference of their own (steps.versions)
 
     def observe(self, whole: Profile, parts: Sequence[Profile]) -> Seen:

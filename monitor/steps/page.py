@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from monitor.steps import cells, sections
 from monitor.steps.baseline import GOOD_WINDOWS, Baseline
 from monitor.steps.columns import Columns, Past
 from monitor.steps.judge import Judged
+from monitor.steps.people import People
 from monitor.store.records import NewQueueRow
 from reports.view import AlarmView, Mark, Note, ReportView, Severity
 
@@ -36,6 +38,7 @@ class Run:
     profile: Profile
     judged: Judged
     alarms: tuple[Alarm, ...]
+    people: People | None = None
     candidates: int = 0  #: rows that the queue was drawn from
 
 
@@ -84,7 +87,7 @@ def view(run: Run, past: Past, rows: Sequence[NewQueueRow], frame: Frame) -> Rep
         queue=sections.cards(rows, roles, frame.zone),
         queue_total=len(rows),
         queue_candidates=run.candidates if rows else 0,
-        queue_hint=_EXPORT.format(run.monitor) if rows else "",
+        queue_hint=_EXPORT.format(shlex.quote(run.monitor)) if rows else "",
         lacking=lacking,
         cells_compared=compared,
         marks=tuple(_marks(run, start)),
@@ -106,11 +109,11 @@ def write(shown: ReportView, path: Path) -> None:
     Path(name).replace(path)
 
 
-def url_of(path: Path, base_url: str | None, folder: Path) -> str:
+def url_of(path: Path, base_url: str | None, monitor: str) -> str:
     """Where people find a page: under the address of the service, else its place on disk."""
     if base_url is None:
         return path.resolve().as_uri()
-    return f"{base_url}/reports/{quote(path.relative_to(folder).as_posix())}"
+    return f"{base_url}/reports/{quote(monitor, safe='')}/{quote(path.name)}"
 
 
 def _with_new_alarms(past: Past, run: Run) -> Past:
@@ -253,6 +256,8 @@ def _of_sight(run: Run) -> list[tuple[str, str]]:
             "windows, and show how much windows vary."
         )
         texts.append(("sight", text))
+    if baseline.first_windows:
+        texts.append(("sight", _learning(baseline.first_windows)))
     if baseline.step > 1:
         text = (
             f"The reference has {baseline.windows} windows only, so how columns vary is learned "
@@ -276,6 +281,16 @@ def _of_sight(run: Run) -> list[tuple[str, str]]:
         )
         texts.append(("sight", text))
     return texts
+
+
+def _learning(windows: int) -> str:
+    if windows < FEWEST_WINDOWS:
+        so_far = "window is" if windows == 1 else f"{windows} windows are"
+        return (
+            f"Learning: the config names no reference, so the first {so_far} it so far, and it "
+            f"grows until it has {FEWEST_WINDOWS}."
+        )
+    return f"The config names no reference, so the first {windows} windows are it."
 
 
 def _is_blunt(verdict: Verdict) -> bool:

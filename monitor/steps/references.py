@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import islice
 
 import numpy as np
 
 from monitor.config import Config, MonitorConfig
-from monitor.core.errors import ConfigError, ProfileError
+from monitor.core.errors import ConfigError, ProfileError, UsageError
 from monitor.core.ports import Source
+from monitor.core.window import Window
 from monitor.evidence import Reference
+from monitor.evidence.reference import FEWEST_WINDOWS
 from monitor.profiles import packing
 from monitor.profiles.plan import Plan
 from monitor.profiles.types import Profile, Sample
@@ -18,7 +22,8 @@ from monitor.steps import baseline as learning
 from monitor.steps import labels as later
 from monitor.steps.baseline import Baseline
 from monitor.steps.engine import Engine
-from monitor.steps.setup import Setup, fingerprint, source_of
+from monitor.steps.places import Places
+from monitor.steps.setup import Setup, fingerprint
 from monitor.store.records import NewReference, StoredReference
 from monitor.store.store import Store
 
@@ -30,13 +35,33 @@ class References:
     store: Store
     config: Config
     say: Callable[[str], None]
+    places: Places
     known: dict[tuple[str, int], Baseline] = field(default_factory=dict)
 
     def obtain(
-        self, monitor: MonitorConfig, setup: Setup, engine: Engine, labels: later.Labels | None
+        self,
+        monitor: MonitorConfig,
+        setup: Setup,
+        engine: Engine,
+        labels: later.Labels | None,
+        window: Window,
     ) -> Baseline:
-        """The active version if it was made from this config, else a new one."""
+        """The active version if it was made from this config, else a new one.
+
+        Without a reference in the config, the first windows before the one that is judged are it,
+        until there are six.
+
+        Raises
+        ------
+        UsageError
+            It is the first window, and the config names no reference.
+        """
         print_ = fingerprint(monitor)
+        if monitor.reference is None:
+            first = self._first_windows(monitor, window)
+            period = Window(first[0].start, first[-1].end)
+            setup = replace(setup, reference_window=period, first_windows=len(first))
+            print_ = f"{print_}:{len(first)}"
         active = next((v for v in self.store.references.versions(monitor.name) if v.active), None)
         if active is not None and active.meta.get("config") == print_:
             key = (monitor.name, active.version)
@@ -50,6 +75,20 @@ class References:
             return self.known[key]
         return self._learn(monitor, setup, engine, labels, print_)
 
+    def _first_windows(self, monitor: MonitorConfig, window: Window) -> list[Window]:
+        source, timestamp = reference_source(self.places, monitor), monitor.columns.timestamp
+        extent = source.extent(timestamp)[0] if timestamp else None
+        start = window.start if extent is None else monitor.cadence.filled_from(extent.start)
+        first = list(islice(monitor.cadence.tile(start, window.start), FEWEST_WINDOWS))
+        if not first:
+            msg = (
+                f"{window} is the first window of {monitor.name!r}, which has no "
+                "[monitors.reference]: there is nothing to compare it with. The next one can be "
+                "compared with it."
+            )
+            raise UsageError(msg)
+        return first
+
     def _learn(
         self,
         monitor: MonitorConfig,
@@ -59,8 +98,9 @@ class References:
         print_: str,
     ) -> Baseline:
         self.say(f"{monitor.name}: learning the reference")
-        source = reference_source(self.config, monitor)
+        source = reference_source(self.places, monitor)
         learned = learning.build(source, setup, engine, labels)
+        learned = replace(learned, first_windows=setup.first_windows)
         version = self.store.references.save(
             monitor.name, _to_store(learned, print_, source.describe())
         )
@@ -76,23 +116,22 @@ class References:
         return self.known[key]
 
 
-def reference_source(config: Config, monitor: MonitorConfig) -> Source:
+def reference_source(places: Places, monitor: MonitorConfig) -> Source:
     """Where the reference's rows come from.
 
     Raises
     ------
     ConfigError
-        The monitor has no reference.
+        The monitor has no reference, and no timestamp to tell its first windows by.
     """
-    if monitor.reference is None:
+    if monitor.reference is None and monitor.columns.timestamp is None:
         msg = (
-            f"Monitor {monitor.name!r} has no [monitors.reference]. "
-            "Name `start` and `end` in its own source, or the `kind` and `path` of another."
+            f"Monitor {monitor.name!r} has neither a [monitors.reference] nor a timestamp. Name "
+            "the `kind` and `path` of a reference, or the timestamp: then its first windows are "
+            "the reference."
         )
         raise ConfigError(msg)
-    if monitor.reference.kind is None:
-        return source_of(monitor.source.kind, monitor.source.options, config.base)
-    return source_of(monitor.reference.kind, monitor.reference.options, config.base)
+    return places.reference(monitor)
 
 
 def _to_store(learned: Baseline, print_: str, source: str) -> NewReference:
@@ -109,6 +148,7 @@ def _to_store(learned: Baseline, print_: str, source: str) -> NewReference:
             "config": print_,
             "by_time": learned.by_time,
             "step": learned.step,
+            "first_windows": learned.first_windows,
             "design_effect": learned.scalars.design_effect,
             "agreement_effect": learned.scalars.agreement_effect,
         },
@@ -134,7 +174,16 @@ def _restored(stored: StoredReference, setup: Setup) -> Baseline:
         effects={name: float(stored.meta[name]) for name in ("design_effect", "agreement_effect")},
         setup=setup,
     )
-    return replace(found, version=stored.version)
+    first = int(stored.meta.get("first_windows", 0))
+    return replace(found, version=stored.version, first_windows=first)
+
+
+def first_judged(monitor: MonitorConfig, start: datetime) -> datetime:
+    """Where the windows begin that can be judged, of rows that begin at `start`."""
+    cadence = monitor.cadence
+    if monitor.reference is not None:
+        return cadence.window(start).start
+    return cadence.window(cadence.filled_from(start)).end
 
 
 def _packed(columns: Reference, figures: Reference) -> bytes:

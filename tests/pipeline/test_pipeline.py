@@ -13,7 +13,7 @@ import pytest
 
 import reports
 from monitor.config import load
-from monitor.core.errors import SourceError, UsageError
+from monitor.core.errors import ConfigError, SourceError, UsageError
 from monitor.core.window import Window
 from monitor.pipeline import Pipeline
 from monitor.store.store import Store
@@ -179,3 +179,30 @@ def test_every_number_of_a_document_is_finite(pipeline):
             yield value
 
     assert all(math.isfinite(number) for number in numbers(document))
+
+
+def test_without_a_reference_the_first_windows_are_it_until_there_are_six(pipeline):
+    text = CONFIG.replace("[monitors.reference]\nstart = 2024-01-01\nend = 2024-01-15\n", "")
+    path = pipeline.config.base / "learning.toml"
+    path.write_text(text)
+    learning = Pipeline(load(path), pipeline.store)
+    documents = list(learning.backfill(shop(learning), window(1).start, window(17).end))
+
+    assert [one["rows"]["reference"] for one in documents] == [
+        400 * min(day, 6) for day in range(1, 18)
+    ]
+    assert {d for d, one in enumerate(documents, 1) if one["alarms"]} == {17}
+    view, _ = learning.redraw(shop(learning), window(3))
+    assert any("the first 3 windows are it so far" in note.text for note in view.notes)
+    with pytest.raises(UsageError, match="nothing to compare it with"):
+        learning.run(shop(learning), window(0))
+
+
+def test_without_a_reference_and_a_timestamp_there_is_nothing_to_compare_with(pipeline):
+    text = CONFIG.replace("[monitors.reference]\nstart = 2024-01-01\nend = 2024-01-15\n", "")
+    path = pipeline.config.base / "timeless.toml"
+    path.write_text(text.replace('timestamp = "ts"\n', ""))
+    timeless = Pipeline(load(path), pipeline.store)
+
+    with pytest.raises(ConfigError, match=r"neither a .* nor a timestamp"):
+        timeless.run(shop(timeless), window(3))
