@@ -18,6 +18,7 @@ _STATISTICS = {
     "scale": "scale",
     "skewness": "skewness",
     "bin": "bin_share",
+    "tails": "tail_share",
     "level": "level_share",
     "missing": "missing_share",
     "scalar": "scalar",
@@ -94,8 +95,9 @@ def describe(context: Context, name: str, contrast: Contrast) -> str:
         f"from {percent(contrast.reference)} to {percent(contrast.current)} of the rows "
         f"({points(contrast.effect)})"
     )
-    if contrast.kind == "bin":
-        return f"Values in {contrast.label} went {change}"
+    if contrast.kind in {"bin", "tails"}:
+        where = "at both ends, " if contrast.kind == "tails" else ""
+        return f"Values {where}in {contrast.label} went {change}"
     if contrast.label == OTHER:
         return f"Rare and new values together went {change}{_new_levels(context, name)}"
     return f"Value {quoted(contrast.label)} went {change}"

@@ -18,10 +18,11 @@ class DriftNumeric:
 
     **Raises a finding** for each judged numeric column. `location` is the shift in reference
     standard deviations (of normal scores, so that outliers do not decide), `scale` the ratio of
-    the spreads, `bin_share` the change of the share of one range of values. It is `drifted` when
-    the evidence passes error control over columns, segments and time *and* the change is large
-    enough to matter (the gate). Beside it stand the customary distances `psi`, `js`, `ks` and
-    `wasserstein` (in reference standard deviations); they never decide.
+    the spreads, `bin_share` the change of the share of one range of values, `tail_share` that of
+    both ends together. It is `drifted` when the evidence passes error control over columns,
+    segments and time *and* the change is large enough to matter (the gate). Beside it stand the
+    customary distances `psi`, `js`, `ks` and `wasserstein` (in reference standard
+    deviations); they never decide.
 
     **Config**
 

@@ -13,7 +13,8 @@ _UNUSUAL = 1e-3  #: p of a fact that needs no error control, but must not be a h
 
 #: From these effects on a change is critical; in the units of the gate.
 _CRITICAL = {
-    "location": 0.5, "scale": 0.5, "skewness": 0.5, "bin": 0.1, "level": 0.1, "missing": 0.1,
+    "location": 0.5, "scale": 0.5, "skewness": 0.5, "bin": 0.1, "tails": 0.1,
+    "level": 0.1, "missing": 0.1,
 }  # fmt: skip
 
 
@@ -61,7 +62,7 @@ def _interval(contrast: Contrast, verdict: Verdict) -> tuple[float, float] | Non
     if contrast.kind == "location":
         half = z_value(0.95) * math.sqrt(delta * (1 / old + 1 / new))
         return contrast.effect - half, contrast.effect + half
-    if contrast.kind in {"bin", "level", "missing"}:
+    if contrast.kind in {"bin", "tails", "level", "missing"}:
         now, before = (
             wilson(share * rows, rows, design_effect=delta)
             for share, rows in ((contrast.current, new), (contrast.reference, old))

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from monitor.evidence.contrasts import SCALAR
 from monitor.evidence.effects import effects, expected_share, gates, totals
 from monitor.evidence.layout import BoolArray
+from monitor.evidence.pvalues import p_values
 from monitor.evidence.reference import Reference
 from monitor.evidence.sight import fewest_rows
 from monitor.evidence.types import Budget, FloatArray, Observation
-from monitor.evidence.weigh import Merged, merge, p_values
+from monitor.evidence.weigh import Merged, merge
 
 #: Part of the budget that is spent; the rest is a reserve for what the model misses.
 RESERVE = 0.7
@@ -76,7 +76,6 @@ def assess(
     position: int,
     budget: Budget,
     shares: Mapping[str, float] | None = None,
-    calendar: npt.NDArray[np.float64] | None = None,
     only_due: bool = False,
 ) -> Assessment:
     """The numbers of `judge`, before they become verdicts."""
@@ -87,7 +86,7 @@ def assess(
         if scale * budget.step <= len(recent) and not (only_due and position % every[i])
     ]
     every = every[use]
-    merged = merge(reference, recent, [budget.scales[i] * budget.step for i in use], calendar)
+    merged = merge(reference, recent, [budget.scales[i] * budget.step for i in use])
     omega = reference.contrasts.weight
     weight = np.outer([budget.scale_weights[i] for i in use], omega)
     own = column_shares(reference, shares)[reference.contrasts.column]

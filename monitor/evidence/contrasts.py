@@ -15,15 +15,19 @@ from monitor.evidence.layout import BoolArray, Layout
 from monitor.evidence.types import ContrastKind, FloatArray, IntArray
 
 KINDS: tuple[ContrastKind, ...] = get_args(ContrastKind)
-LOCATION, SCALE, SKEWNESS, BIN, LEVEL, MISSING, SCALAR = range(len(KINDS))
+LOCATION, SCALE, SKEWNESS, BIN, TAILS, LEVEL, MISSING, SCALAR = range(len(KINDS))
 
 #: Shares of a column's budget, by kind; bins together, and levels together, share theirs.
-NUMERIC_WEIGHTS = {LOCATION: 0.4, SCALE: 0.2, SKEWNESS: 0.05, MISSING: 0.15, BIN: 0.2}
+NUMERIC_WEIGHTS = {
+    LOCATION: 0.4, SCALE: 0.2, SKEWNESS: 0.05, MISSING: 0.15, BIN: 0.15, TAILS: 0.05,
+}  # fmt: skip
 CATEGORICAL_WEIGHTS = {LEVEL: 0.85, MISSING: 0.15}
-#: Bins and skewness are silent in a window whose location is off by more than this (sd).
+#: Bins, tails and skewness are silent in a window whose location is off by more than this (sd).
 LOCATION_SPEAKS = 0.25
 #: Bins with a smaller reference share are not judged one by one.
 SMALLEST_BIN = 0.02
+#: With fewer filled bins both tails together say nothing that the bins do not.
+FEWEST_FOR_TAILS = 5
 #: A share with this many effective rows in a window is judged by its log-odds.
 WELL_FILLED = 50.0
 #: The same for shares that vary between windows by this many times their sampling variance.
@@ -43,7 +47,7 @@ class Contrasts:
 
     kind: IntArray  #: index into `KINDS`
     column: IntArray  #: index of the series; for scalars n_series + index of the scalar
-    cell: IntArray  #: shares: bin, or n_bins + series for missing; -1 otherwise
+    cell: IntArray  #: shares: bin, n_bins + series: missing, + n_series: tails; -1 otherwise
     weight: FloatArray  #: share of the column's budget, adds up to 1 in each column
     share: FloatArray  #: judged reference share (at most one half); nan where it is no share
     complement: BoolArray
@@ -52,7 +56,7 @@ class Contrasts:
     design_effect: FloatArray
     judged: BoolArray  #: False: the reference says nothing about it
 
-    def take(self, keep: BoolArray) -> Contrasts:
+    def take(self, keep: BoolArray | IntArray) -> Contrasts:
         """Some rows of the table."""
         return Contrasts(*(getattr(self, one.name)[keep] for one in fields(self)))
 
@@ -129,12 +133,16 @@ def _shares(
         real[layout.owner] & (~numeric[layout.owner] | (layout.share >= SMALLEST_BIN))
     )
     series = np.arange(len(layout.series))
-    column = np.concatenate([layout.owner[bins], series])
-    cell = np.concatenate([bins, len(layout.pooled) + series])
-    missing = np.concatenate([np.zeros(len(bins), np.bool_), np.ones(len(series), np.bool_)])
-    kind = np.where(missing, MISSING, np.where(numeric[column], BIN, LEVEL))
+    filled = layout.per_series((layout.pooled > 0).astype(np.float64))
+    tails = np.flatnonzero(numeric & real & (filled >= FEWEST_FOR_TAILS))
+    column = np.concatenate([layout.owner[bins], series, tails])
+    first = len(layout.pooled)
+    cell = np.concatenate([bins, first + series, first + len(series) + tails])
+    kind = np.where(numeric[layout.owner[bins]], BIN, LEVEL)
+    kind = np.concatenate([kind, np.full(len(series), MISSING), np.full(len(tails), TAILS)])
+    missing = kind == MISSING
     total = np.where(missing, (layout.rows + layout.missing)[column], layout.rows[column])
-    hits = np.concatenate([layout.pooled, layout.missing])[cell]
+    hits = _cells(layout, layout.pooled, layout.missing)[cell]
     complement = hits > total / 2
     hits = np.where(complement, total - hits, hits)
     share = hits / np.maximum(total, 1.0)
@@ -155,6 +163,11 @@ def _shares(
         design_effect=effect,
         judged=total > 0,
     )
+
+
+def _cells(layout: Layout, counts: FloatArray, missing: FloatArray) -> FloatArray:
+    """Rows of each cell that a share may be about: bins, the missing, both outermost bins."""
+    return np.concatenate([counts, missing, layout.per_series(counts * layout.outermost)], axis=-1)
 
 
 def floored(share: FloatArray, total: FloatArray) -> FloatArray:
@@ -227,7 +240,7 @@ def _fill_shares(
     rows[:, is_missing] += missing[:, contrasts.column[is_missing]]
     some = contrasts.take(shares)
     total = rows[:, shares]
-    found = np.concatenate([counts, missing], axis=1)[:, some.cell]
+    found = _cells(layout, counts, missing)[:, some.cell]
     found = np.where(some.complement, total - found, found)
     whole = np.concatenate([layout.rows, layout.rows + layout.missing])
     whole = whole[some.column + np.where(some.kind == MISSING, len(layout.series), 0)]
@@ -261,7 +274,7 @@ def by_factors(contrasts: Contrasts, values: Values) -> Contrasts:
 
 
 def silent(contrasts: Contrasts, location: FloatArray) -> BoolArray:
-    """Where bins and skewness leave it to the location to speak."""
-    quiet = (contrasts.kind == BIN) | (contrasts.kind == SKEWNESS)
+    """Where bins, tails and skewness leave it to the location to speak."""
+    quiet = np.isin(contrasts.kind, (BIN, TAILS, SKEWNESS))
     result: BoolArray = quiet & (np.abs(location) > LOCATION_SPEAKS)
     return result

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-import numpy.typing as npt
-
 from monitor.evidence.assessment import assess, calm, drifted
 from monitor.evidence.reference import Reference
 from monitor.evidence.sight import sight
@@ -21,7 +18,6 @@ def judge(
     position: int,
     budget: Budget,
     shares: Mapping[str, float] | None = None,
-    calendar: npt.NDArray[np.float64] | None = None,
 ) -> dict[str, Verdict]:
     """A verdict on each series and scalar that the newest window names.
 
@@ -33,8 +29,6 @@ def judge(
     position : running number of the newest window; longer scales are looked at only where
         `position` is a multiple of half their length.
     shares : see `column_shares`.
-    calendar : shape (len(recent), k), what `Reference.learn` was told of its windows; if left
-        out, the windows are taken as average ones.
 
     Returns
     -------
@@ -48,9 +42,7 @@ def judge(
     if not recent:
         msg = "there is no window to judge"
         raise ValueError(msg)
-    found = assess(
-        reference, recent, position=position, budget=budget, shares=shares, calendar=calendar
-    )
+    found = assess(reference, recent, position=position, budget=budget, shares=shares)
     newest = recent[-budget.step :]
     named = Observation(
         {name: counts for one in newest for name, counts in one.counts.items()},

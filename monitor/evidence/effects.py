@@ -13,6 +13,7 @@ from monitor.evidence.contrasts import (
     SCALAR,
     SCALE,
     SKEWNESS,
+    TAILS,
     floored,
 )
 from monitor.evidence.reference import Reference
@@ -103,6 +104,7 @@ def gates(reference: Reference) -> FloatArray:
         SCALE: "scale",
         SKEWNESS: "skewness",
         BIN: "bin",
+        TAILS: "bin",
         MISSING: "missing",
     }
     for kind, name in fixed.items():

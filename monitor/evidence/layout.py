@@ -79,6 +79,17 @@ class Layout:
         """Reference shares among the rows with a value, shape (n_bins,); 0 where there are none."""
         return self.pooled / np.maximum(self.rows, 1.0)[self.owner]
 
+    @property
+    def outermost(self) -> BoolArray:
+        """The first and the last filled bin of each series, and all beyond them."""
+        filled = self.pooled > 0
+        seen = np.cumsum(filled)
+        before = np.concatenate([np.zeros(1, dtype=seen.dtype), seen])
+        own = seen - before[self.starts][self.owner]
+        whole = self.per_series(filled.astype(np.float64))[self.owner]
+        result: BoolArray = (own - filled == 0) | (own == whole)
+        return result
+
     def per_series(self, values: FloatArray) -> FloatArray:
         """Sums over the bins of each series: shape (..., n_bins) to (..., n_series)."""
         if not len(self.starts):

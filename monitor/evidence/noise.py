@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.evidence.grid import CELLS, KAPPA, KAPPAS, PHIS
+from monitor.evidence.grid import CELLS, KAPPAS, PHIS
 from monitor.evidence.types import FloatArray, IntArray
 
 #: Likelihoods are products over stretches of at most this many windows (hourly references).
@@ -125,14 +125,16 @@ def _restricted(covariance: FloatArray, design: FloatArray, series: FloatArray) 
 
 
 def reference_error(pattern: Pattern) -> FloatArray:
-    """Covariance of the fitted coefficients in units of v0, shape (CELLS, rank, rank)."""
+    """Covariance of the fitted coefficients in units of v0, shape (1 + len(PHIS), rank, rank).
+
+    First by the rows alone, then what a variation of kappa = 1 adds, for each phi.
+    """
     rank = pattern.fit.shape[0]
     sampling = (pattern.fit * pattern.relative) @ pattern.fit.T
     spread = np.zeros((int(pattern.at.max()) + 1, rank))
     spread[pattern.at] = pattern.fit.T
     varying = np.stack([spread.T @ _correlated(float(phi), spread) for phi in PHIS])
-    result: FloatArray = sampling + KAPPA[:, None, None] * np.tile(varying, (len(KAPPAS), 1, 1))
-    return result
+    return np.concatenate([sampling[None], varying])
 
 
 def _correlated(phi: float, spread: FloatArray) -> FloatArray:

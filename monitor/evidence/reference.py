@@ -7,12 +7,11 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from monitor.evidence import contrasts as questions
 from monitor.evidence import noise, prior, storage
 from monitor.evidence.contrasts import Contrasts
-from monitor.evidence.grid import fixed_cell
+from monitor.evidence.grid import PHIS, fixed_cell
 from monitor.evidence.layout import BoolArray, Layout, empty_layout, flatten, layout_of
 from monitor.evidence.types import FloatArray, IntArray, Observation, Scalar, Series
 
@@ -41,7 +40,7 @@ class Reference:
     sampling: FloatArray  #: v0, the sampling variance of a typical reference window
     coefficients: FloatArray  #: of the design, (n_contrasts, rank)
     pattern: IntArray  #: index into `errors`, -1 where the reference has nothing
-    errors: FloatArray  #: covariance of the coefficients / v0, (n_patterns, CELLS, rank, rank)
+    errors: FloatArray  #: `noise.reference_error` of each, (n_patterns, 1 + len(PHIS), rank, rank)
     leaning: FloatArray  #: third cumulant of the variation between windows, (n_contrasts,)
     mean_row: FloatArray  #: the design's mean row, (rank,)
     rows: FloatArray  #: typical rows of a window: with a value, and all, (n_series, 2)
@@ -66,7 +65,6 @@ class Reference:
         *,
         design_effects: Mapping[str, float],
         missing_design_effects: Mapping[str, float] | None = None,
-        calendar: npt.NDArray[np.float64] | None = None,
     ) -> Reference:
         """Learn how the columns vary from window to window.
 
@@ -74,24 +72,22 @@ class Reference:
         ----------
         series, scalars : what is judged. Names must be unique over both.
         windows : the reference's windows, oldest first, at equal distances in time; a window
-            without rows keeps its place.
+            without rows keeps its place. What their `calendar` says is taken out (a constant is
+            added to it); `judge` then wants as many numbers of the recent windows.
         design_effects, missing_design_effects : by series name, >= 1: by how much rows that come
             in clusters inflate the variance of a mean, and of the missing share. Names that are
             absent, and values below 1 or not finite, count as 1.
-        calendar : array, shape (n_windows, k), optional
-            What is known of each window beforehand (weekday or hour dummies); a constant is added.
-            `judge` then wants the same k numbers for the recent windows.
 
         Raises
         ------
         ProfileError
             If a window's bins do not fit its series.
         ValueError
-            If `calendar` has another number of rows than there are windows.
+            If the windows do not all know equally many numbers of the calendar.
         """
         counts, missing, _ = flatten(empty_layout(series), windows)
         layout = layout_of(series, counts.sum(axis=0), missing.sum(axis=0))
-        design = _design(calendar, len(windows))
+        design = _design(windows)
         filled = np.stack([layout.per_series(counts), layout.per_series(counts) + missing], axis=2)
         rows = _typical_rows(filled)
         delta = _effects(series, design_effects)
@@ -160,14 +156,12 @@ def _effects(series: Sequence[Series], given: Mapping[str, float]) -> FloatArray
     return np.where(np.isfinite(values), np.maximum(values, 1.0), 1.0)
 
 
-def _design(calendar: npt.NDArray[np.float64] | None, windows: int) -> FloatArray:
-    constant = np.ones((windows, 1))
-    if calendar is None:
-        return constant
-    if calendar.ndim != 2 or len(calendar) != windows:
-        msg = f"calendar has shape {calendar.shape}, but there are {windows} reference windows"
+def _design(windows: Sequence[Observation]) -> FloatArray:
+    known = {len(one.calendar) for one in windows}
+    if len(known) > 1:
+        msg = f"reference windows know {sorted(known)} numbers of the calendar; give all the same"
         raise ValueError(msg)
-    return np.concatenate([constant, np.asarray(calendar, dtype=np.float64)], axis=1)
+    return np.array([(1.0, *one.calendar) for one in windows]).reshape(len(windows), -1)
 
 
 def _typical_rows(filled: FloatArray) -> FloatArray:
@@ -266,7 +260,7 @@ def _learn_noise(
         counted=table.judged & ~rare & (pattern >= 0),
     )
     weights[rare] = fixed_cell(*ASSUMED)
-    shape = (0, *weights.shape[1:], design.shape[1], design.shape[1])
+    shape = (0, 1 + len(PHIS), design.shape[1], design.shape[1])
     errors = [noise.reference_error(one) for one in found]
     return {
         "weights": weights.astype(np.float32).astype(np.float64),

@@ -16,11 +16,12 @@ from monitor.evidence.assessment import (
 )
 from monitor.evidence.grid import fixed_cell
 from monitor.evidence.layout import BoolArray
+from monitor.evidence.pvalues import p_values
 from monitor.evidence.reference import Reference
 from monitor.evidence.sight import sight
 from monitor.evidence.types import Observation, Verdict
 from monitor.evidence.verdicts import build
-from monitor.evidence.weigh import merge, p_values
+from monitor.evidence.weigh import merge
 
 
 def judge_once(

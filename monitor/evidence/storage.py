@@ -15,7 +15,7 @@ import numpy.typing as npt
 from monitor.core.errors import ProfileError
 from monitor.evidence.types import Gate, Scalar, Series
 
-VERSION = 2
+VERSION = 3
 LAYOUT_ARRAYS = ("starts", "owner", "pooled", "missing", "scores")
 
 

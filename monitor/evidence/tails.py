@@ -61,11 +61,30 @@ def _beta(a: FloatArray, b: FloatArray, x: FloatArray) -> FloatArray:
     return result
 
 
+def gamma_mixture(
+    value: FloatArray, variance: FloatArray, skewness: FloatArray, weights: FloatArray
+) -> FloatArray:
+    """One-sided Pearson III tail of `value`, averaged over cells; 0 on the short side.
+
+    Rows of a share that come in clusters, and windows that differ, make its count a mixture of
+    Poisson counts; with gamma mixing it is negative binomial, and this tail, half a row nearer to
+    the middle, is within a fifth of that one's from two expected rows on.
+
+    Parameters
+    ----------
+    value : array, shape (n,), with the continuity correction
+    variance, skewness, weights : arrays, shape (n, n_cells)
+    """
+    tail = pearson3(value[:, None] / np.sqrt(variance), skewness)
+    result: FloatArray = np.einsum("ng,ng->n", weights, tail)
+    return result
+
+
 def pearson3(scaled: FloatArray, skewness: FloatArray) -> FloatArray:
     """One-sided tail of a standardised gamma of this skewness, on the side of `scaled`.
 
     Only the long side is heavier than the normal; on the short side the result is 0, so that the
-    larger of this and the normal tail can be taken. Both arrays have shape (n,).
+    larger of this and the normal tail can be taken. Both arrays have the same shape.
     """
     result = np.zeros_like(scaled)
     long = (np.sign(scaled) == np.sign(skewness)) & (np.abs(skewness) > NO_SKEWNESS)

@@ -12,7 +12,9 @@ import numpy.typing as npt
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 Direction = Literal["rise", "fall", "both"]
-ContrastKind = Literal["location", "scale", "skewness", "bin", "level", "missing", "scalar"]
+ContrastKind = Literal[
+    "location", "scale", "skewness", "bin", "tails", "level", "missing", "scalar"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +66,12 @@ class Observation:
 
     `counts[name]` has the shape that the series of that name says; `scalars[name]` is
     (value, sampling variance). A name may be absent: that window says nothing about it.
+    `calendar` is what is known of the window beforehand (`Calendar.row`).
     """
 
     counts: Mapping[str, IntArray]
     scalars: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    calendar: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ class Contrast:
     """One contrast at one scale, with its evidence."""
 
     kind: ContrastKind
-    label: str  #: the bin or level, or ""
+    label: str  #: the bin or level, both outermost bins for "tails", or ""
     scale: int  #: how many windows were merged
     value: float  #: signed, standardised (1/n_e variance under the reference)
     effect: float  #: signed, in the units of the gate: sd, ratio - 1, difference of shares

@@ -8,11 +8,12 @@ import numpy as np
 
 from monitor.evidence import intervals
 from monitor.evidence.assessment import Assessment
-from monitor.evidence.contrasts import KINDS, MISSING, SCALAR, SCALE
+from monitor.evidence.contrasts import BIN, KINDS, LEVEL, MISSING, SCALAR, SCALE, TAILS
 from monitor.evidence.layout import BoolArray
 from monitor.evidence.reference import Reference
 from monitor.evidence.sight import speakers
 from monitor.evidence.types import Budget, Contrast, FloatArray, IntArray, Observation, Verdict
+from monitor.evidence.weigh import reference_errors
 
 
 def build(
@@ -57,9 +58,19 @@ def _labels(reference: Reference) -> list[str]:
     layout, table = reference.layout, reference.contrasts
     result = []
     for kind, column, cell in zip(table.kind, table.column, table.cell, strict=True):
-        named = cell >= 0 and kind != MISSING
-        result.append(layout.series[column].labels[cell - layout.starts[column]] if named else "")
+        label = ""
+        if kind in (BIN, LEVEL):
+            label = layout.series[column].labels[cell - layout.starts[column]]
+        elif kind == TAILS:
+            label = _both_ends(reference, int(column))
+        result.append(label)
     return result
+
+
+def _both_ends(reference: Reference, column: int) -> str:
+    labels, start = reference.layout.series[column].labels, reference.layout.starts[column]
+    filled = np.flatnonzero(reference.layout.pooled[start : start + len(labels)] > 0)
+    return f"{labels[filled[0]]} or {labels[filled[-1]]}"
 
 
 def _verdict(
@@ -175,8 +186,7 @@ def _interval(
     if not merged.said[scale, contrast]:
         return None
     sampling = float(merged.sampling[scale, contrast])
-    row = merged.row[scale]
-    errors = np.einsum("i,gij,j->g", row, reference.errors[reference.pattern[contrast]], row)
+    errors = reference_errors(reference, merged.row[scale])[contrast]
     error = float(reference.sampling[contrast] * (reference.weights[contrast] @ errors))
     if not table.is_share[contrast]:
         kind = int(table.kind[contrast])

@@ -1,4 +1,4 @@
-"""How likely each contrast of the merged recent windows is if nothing has changed."""
+"""The newest windows merged at each scale, and how far they may lie from the reference."""
 
 from __future__ import annotations
 
@@ -6,20 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from monitor.evidence import tails
 from monitor.evidence.contrasts import MISSING, SCALAR, Contrasts, Values, evaluate, silent
-from monitor.evidence.effects import sides, totals
-from monitor.evidence.grid import KAPPA, KAPPAS, PHIS, memory
+from monitor.evidence.grid import KAPPA, KAPPAS, memory
 from monitor.evidence.layout import BoolArray, flatten
 from monitor.evidence.reference import MOST_SILENT, Reference, known
-from monitor.evidence.types import FloatArray, IntArray, Observation
-
-#: Shares with fewer (effective) rows than this, in window or reference, get a binomial tail.
-RARE = 50.0
-#: Above this p nothing is decided, and the costly tail is left out.
-INTERESTING = 0.05
+from monitor.evidence.types import FloatArray, Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +43,6 @@ def merge(
     reference: Reference,
     recent: Sequence[Observation],
     scales: Sequence[int],
-    calendar: npt.NDArray[np.float64] | None = None,
 ) -> Merged:
     """The last s windows together, for each s in `scales` (each <= len(recent))."""
     table, layout = reference.contrasts, reference.layout
@@ -72,7 +63,7 @@ def merge(
     numbers = _merge_scalars(reference, recent, back)
     value = np.concatenate([np.stack([one for one, _ in mean]), numbers[0]], axis=1)
     rows = np.concatenate([summed["rows"], numbers[1]], axis=1)
-    design = _rows(reference, len(recent), calendar)
+    design = _rows(reference, recent)
     row = np.stack([design[one].mean(axis=0) for one in back])
     said = (rows > 0) & known(reference)
     said[:, : len(source)] &= np.stack([speaks for _, speaks in mean])
@@ -137,23 +128,22 @@ def _merge_scalars(
     )
 
 
-def _rows(
-    reference: Reference, windows: int, calendar: npt.NDArray[np.float64] | None
-) -> FloatArray:
-    rank = reference.coefficients.shape[1]
-    if calendar is None:
-        return np.tile(reference.mean_row, (windows, 1))
-    if calendar.shape != (windows, rank - 1):
-        msg = f"calendar has shape {calendar.shape}, wanted {(windows, rank - 1)}"
-        raise ValueError(msg)
-    return np.concatenate([np.ones((windows, 1)), calendar], axis=1)
+def _rows(reference: Reference, recent: Sequence[Observation]) -> FloatArray:
+    """Design rows; a window that knows nothing of the calendar is taken as an average one."""
+    wanted = reference.coefficients.shape[1] - 1
+    rows = np.tile(reference.mean_row, (len(recent), 1))
+    for row, one in zip(rows, recent, strict=True):
+        if len(one.calendar) == wanted:
+            row[1:] = one.calendar
+        elif one.calendar:
+            msg = f"a window knows {len(one.calendar)} numbers of the calendar, wanted {wanted}"
+            raise ValueError(msg)
+    return rows
 
 
 def predictive(reference: Reference, merged: Merged, scale: int) -> FloatArray:
     """Variance of the excess at one scale (an index) in each cell, shape (n_contrasts, CELLS)."""
-    row = merged.row[scale]
-    error = np.einsum("i,pgij,j->pg", row, reference.errors, row)
-    own = error[reference.pattern] if len(error) else np.zeros_like(reference.weights)
+    own = reference_errors(reference, merged.row[scale])
     varying = KAPPA * np.tile(merged.memory[scale], (1, len(KAPPAS)))
     result: FloatArray = merged.sampling[scale][:, None] + reference.sampling[:, None] * (
         varying + own
@@ -161,84 +151,11 @@ def predictive(reference: Reference, merged: Merged, scale: int) -> FloatArray:
     return result
 
 
-def p_values(reference: Reference, merged: Merged) -> FloatArray:
-    """P of each contrast at each scale, shape (n_scales, n_contrasts); 1 where nothing is said."""
-    side = sides(reference)
-    result = np.ones_like(merged.value)
-    for scale in range(len(merged.scales)):
-        at = np.flatnonzero(merged.said[scale])
-        if not len(at):
-            continue
-        one_sided = _tail(reference, merged, scale, at)
-        sign = np.sign(merged.excess[scale, at])
-        directed = np.where(sign == side[at], one_sided, 1.0)
-        result[scale, at] = np.where(side[at] == 0, np.minimum(1.0, 2 * one_sided), directed)
+def reference_errors(reference: Reference, row: FloatArray) -> FloatArray:
+    """Error of what the reference leads to expect, in units of v0, shape (n_contrasts, CELLS)."""
+    if not len(reference.errors):
+        return np.zeros_like(reference.weights)
+    parts = np.einsum("i,pgij,j->pg", row, reference.errors, row)
+    by_cell = parts[:, :1] + KAPPA * np.tile(parts[:, 1:], (1, len(KAPPAS)))
+    result: FloatArray = by_cell[reference.pattern]
     return result
-
-
-def _tail(reference: Reference, merged: Merged, scale: int, at: IntArray) -> FloatArray:
-    """The larger of the tails that apply, one-sided."""
-    variance = predictive(reference, merged, scale)[at]
-    weights = reference.weights[at]
-    excess = merged.excess[scale, at]
-    result = tails.normal_mixture(excess, variance, weights)
-    near = np.flatnonzero(result < INTERESTING)
-    if not len(near):
-        return result
-    other = _other_tail(reference, merged, scale, at[near], variance[near])
-    result[near] = np.maximum(result[near], other)
-    return result
-
-
-def _other_tail(
-    reference: Reference, merged: Merged, scale: int, at: IntArray, variance: FloatArray
-) -> FloatArray:
-    table = reference.contrasts
-    weights = reference.weights[at]
-    delta = table.design_effect[at]
-    hits0, rows0 = (one[at] for one in totals(reference))
-    rows = merged.rows[scale, at]
-    typical = np.exp((weights * np.log(variance)).sum(axis=1))
-    ideal = 1 / rows + 1 / np.maximum(rows0, 1.0)
-    heavier = 2 - 1 / delta
-    inflation = np.maximum(1.0, variance / ideal[:, None]) * heavier[:, None]
-    usual = np.maximum(1.0, typical / ideal) * heavier
-    share = np.nan_to_num(table.share[at])
-    rare = table.is_share[at] & (np.minimum(rows, rows0) * share / usual < RARE)
-    result = np.zeros(len(at))
-    some = np.flatnonzero(rare)
-    if len(some):
-        result[some] = tails.conditional_binomial(
-            merged.hits[scale, at[some]],
-            rows[some],
-            (hits0[some], rows0[some]),
-            inflation[some],
-            weights[some],
-        )
-    scaled = merged.excess[scale, at] / np.sqrt(typical)
-    of_rows, *of_windows = _skewness(reference, merged, scale, at, typical)
-    of_rows = np.where(rare, 0.0, of_rows)  # the binomial has it
-    for more in (np.zeros(len(at)), *of_windows):
-        result = np.maximum(result, tails.pearson3(scaled, of_rows + more))
-    return result
-
-
-def _skewness(
-    reference: Reference, merged: Merged, scale: int, at: IntArray, typical: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Skewness of the predicted mean, from the rows, and from the windows in two ways.
-
-    How windows lean is seen in the reference. And where they vary by factors (shares tilted by
-    exp(b c), b normal with variance tau^2), a linear contrast c of skewness gamma leans by
-    3 gamma tau; log-odds do not. All have the shape of `at`.
-    """
-    table = reference.contrasts
-    delta = table.design_effect[at]
-    own = np.minimum(1.0, merged.sampling[scale, at] / typical)
-    of_rows = table.skewness[at] / np.sqrt(merged.rows[scale, at]) * np.sqrt(delta)
-    of_rows = of_rows * (2 - 1 / delta) * own**1.5
-    weights = reference.weights[at].reshape(len(at), len(KAPPAS), len(PHIS)).sum(axis=1)
-    shared = (weights * merged.memory[scale, at]).sum(axis=1)
-    seen = reference.leaning[at] * shared**2 / typical**1.5
-    factors = 3 * table.skewness[at] * np.sqrt(typical) * (1 - own) ** 2
-    return of_rows, seen, np.where(table.logit[at], 0.0, factors)

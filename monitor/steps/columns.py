@@ -24,6 +24,7 @@ from reports.view import Bins, ColumnView, FindingView, HistoryPoint, Severity, 
 #: Statistics of findings about one contrast, and its kind.
 _KINDS = {
     "location": "location", "scale": "scale", "skewness": "skewness", "bin_share": "bin",
+    "tail_share": "bin",
     "level_share": "level", "missing_share": "missing", "scalar": "scalar",
 }  # fmt: skip
 _DISTANCES = ("psi", "js", "ks", "wasserstein", "chi2")

@@ -269,18 +269,17 @@ def test_a_calendar_takes_the_weekday_out(rng):
     weekend = (days % 7 >= 5).astype(float)
     series = [numeric("x")]
     past = [Observation({"x": bins(rng, 2000, shift=0.3 * one)}) for one in weekend]
-    now = [Observation({"x": bins(rng, 2000, shift=0.3)})]
+    now = Observation({"x": bins(rng, 2000, shift=0.3)})
     blind = Reference.learn(series, [], past, design_effects={})
-    aware = Reference.learn(series, [], past, design_effects={}, calendar=weekend[:, None])
+    known = [replace(one, calendar=(day,)) for one, day in zip(past, weekend, strict=True)]
+    aware = Reference.learn(series, [], known, design_effects={})
 
     def judged(on):
-        return judge(aware, now, position=1, budget=BUDGET, calendar=np.array([[on]], dtype=float))[
-            "x"
-        ]
+        return verdict(aware, replace(now, calendar=(on,)), "x")
 
     assert judged(1.0).deciding.p_value > 1e-3
     assert judged(0.0).fired
-    assert judged(0.0).sight[1] < verdict(blind, now[0], "x").sight[1] / 2
+    assert judged(0.0).sight[1] < verdict(blind, now, "x").sight[1] / 2
 
 
 def test_once_finds_what_changed_and_nothing_else(reference, rng):
