@@ -133,3 +133,14 @@ class Push(NewPush):
     pushed_at: datetime | None
     last_error: str
     note: str  #: why the draft was left out, or what else is to be known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """Where a pushed row is in the tool."""
+
+    push: int
+    project: str
+    task: str
+    with_draft: bool  #: whether the model's draft is with it
+    note: str = ""  #: why not, or what else is to be known

@@ -23,6 +23,7 @@ from monitor.store.queue import Queue
 from monitor.store.records import Committed, Lease, RunEffects
 from monitor.store.references import References
 from monitor.store.runs import Runs
+from monitor.store.tools import Tools
 
 
 class Store:
@@ -40,6 +41,7 @@ class Store:
         self.queue = Queue(self.database)
         self.labels = Labels(self.database)
         self.pushes = Pushes(self.database)
+        self.tools = Tools(self.database)
         self.outbox = Outbox(self.database)
         self.blocks = Blocks(self.database)
         self.incidents = Incidents(self.database)

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from monitor.core.errors import LeaseLostError
-from monitor.store.label_records import NewLabel, NewPush
+from monitor.store.label_records import Arrival, NewLabel, NewPush
 from monitor.store.records import NewQueueRow
 
 from .making import MONDAY, MONITOR, run, week
@@ -172,8 +172,10 @@ def new_push(number: int) -> NewPush:
     return NewPush(queue_row_id=number, with_draft=True, spec_version=1)
 
 
-def planned(store, limit=100):
-    return store.pushes.planned(MONITOR, "label-studio", "annotators", limit=limit)
+def planned(store, limit=100, **options):
+    return store.pushes.planned(
+        MONITOR, "label-studio", "annotators", states=["proposed"], limit=limit, **options
+    )
 
 
 def plan_all(store):
@@ -190,14 +192,36 @@ def test_each_row_is_planned_once_and_waits_in_push_order(filled):
 
     assert [row.row_id for _, row in planned(filled)] == ["0", "1", "2", "3", "9"]
     assert [row.image for _, row in planned(filled, limit=1)] == [b"\x89PNG"]
+    assert [row.row_id for _, row in planned(filled, max_bytes=9)] == ["0", "1"]
+    assert [row.row_id for _, row in planned(filled, max_bytes=1)] == ["0"]
+
+
+def test_what_was_rejected_meanwhile_waits_no_more(filled):
+    plan_all(filled)
+    filled.queue.mark(MONITOR, ["1", "9"], "rejected")
+
+    assert [row.row_id for _, row in planned(filled)] == ["0", "2", "3"]
+
+
+def test_a_draft_that_the_tool_refused_is_noted_before_it_goes_out_without(filled):
+    plan_all(filled)
+    (first, _), *_ = planned(filled)
+    filled.pushes.undraft(first.id, "unknown choice")
+
+    (again, _), *_ = planned(filled)
+    assert (again.with_draft, again.note) == (False, "unknown choice")
+    assert filled.pushes.of_rows(MONITOR, "label-studio", "annotators", ["0", "x"]) == {"0": again}
 
 
 def test_what_arrived_is_in_annotation_and_counted_once(filled):
     plan_all(filled)
-    filled.pushes.add_project(
+    filled.tools.add_project(
         MONITOR, "label-studio", "annotators", number=1, project="3", spec_version=1
     )
-    places = [(push.id, "3", f"t{row.row_id}", "") for push, row in planned(filled, limit=2)]
+    places = [
+        Arrival(push=push.id, project="3", task=f"t{row.row_id}", with_draft=False, note="why")
+        for push, row in planned(filled, limit=2)
+    ]
 
     assert filled.pushes.arrived(MONITOR, places, by="push") == 2
     assert filled.pushes.arrived(MONITOR, places, by="push") == 0
@@ -208,8 +232,13 @@ def test_what_arrived_is_in_annotation_and_counted_once(filled):
         "proposed",
         "in_annotation",
     ]
-    assert sorted(filled.pushes.of_tasks(MONITOR, "label-studio", "3")) == ["t0", "t1"]
-    assert filled.pushes.projects(MONITOR, "label-studio")[0].tasks == 2
+    there = filled.pushes.of_tasks(MONITOR, "label-studio", "3")
+    assert {task: (push.with_draft, push.note) for task, push in there.items()} == {
+        "t0": (False, "why"),
+        "t1": (False, "why"),
+    }
+    assert list(filled.pushes.of_tasks(MONITOR, "label-studio", "3", ["t1", "t9"])) == ["t1"]
+    assert filled.tools.projects(MONITOR, "label-studio")[0].tasks == 2
 
 
 def test_a_failure_is_kept_and_a_refusal_is_not_tried_again(filled):
@@ -232,17 +261,17 @@ def test_a_failure_is_kept_and_a_refusal_is_not_tried_again(filled):
 
 def test_a_project_is_known_once_keeps_its_cursor_and_can_be_woken(filled):
     def add(project):
-        return filled.pushes.add_project(
+        return filled.tools.add_project(
             MONITOR, "label-studio", "annotators", number=1, project=project, spec_version=1
         )
 
     made = add("3")
     assert add("4") == made
-    filled.pushes.set_cursor(made.id, "2024-01-01")
+    filled.tools.set_cursor(made.id, "2024-01-01")
 
-    assert filled.pushes.wake("label-studio", "3")
-    assert not filled.pushes.wake("label-studio", "77")
-    (known,) = filled.pushes.projects(None, "label-studio")
+    assert filled.tools.wake("label-studio", "3")
+    assert not filled.tools.wake("label-studio", "77")
+    (known,) = filled.tools.projects(None, "label-studio")
     assert (known.project, known.cursor) == ("3", "2024-01-01")
     assert known.polled_at is not None
     assert known.woken_at is not None
@@ -250,16 +279,16 @@ def test_a_project_is_known_once_keeps_its_cursor_and_can_be_woken(filled):
 
 def test_one_process_at_a_time_speaks_with_a_tool(timed, hands):
     run(timed, 0)
-    first = timed.pushes.lease(MONITOR, "label-studio", worker="a")
-    assert timed.pushes.lease(MONITOR, "label-studio", worker="b") is None
+    first = timed.tools.lease(MONITOR, "label-studio", worker="a")
+    assert timed.tools.lease(MONITOR, "label-studio", worker="b") is None
     hands.move(600)
-    second = timed.pushes.lease(MONITOR, "label-studio", worker="b")
+    second = timed.tools.lease(MONITOR, "label-studio", worker="b")
     assert second is not None
 
     with pytest.raises(LeaseLostError):
         first.renew()
     first.release()
     second.renew()
-    assert timed.pushes.lease(MONITOR, "label-studio") is None
+    assert timed.tools.lease(MONITOR, "label-studio") is None
     second.release()
-    assert timed.pushes.lease(MONITOR, "label-studio") is not None
+    assert timed.tools.lease(MONITOR, "label-studio") is not None
