@@ -11,11 +11,12 @@ from monitor.core.finding import Finding
 from monitor.store.alarm_notes import record_mails
 from monitor.store.alarms import record_alarms
 from monitor.store.engine import Database, bounded
-from monitor.store.ledger import update_held
+from monitor.store.ledger import reason_of, update_held
 from monitor.store.models import AlarmEventRow, FindingRow, RunRow, WindowRow
 from monitor.store.outbox import cancel_stale, enqueue
 from monitor.store.queue import replace_draw
 from monitor.store.records import Committed, Lease, RunEffects
+from monitor.store.revisions import changes_between
 from monitor.store.types import digest
 
 
@@ -36,6 +37,7 @@ def commit(database: Database, lease: Lease, effects: RunEffects) -> Committed:
     with database.writing() as session:
         database.lock_monitor(session, lease.monitor)
         now = database.now(session)
+        reason = reason_of(session, lease)
         update_held(
             session,
             lease,
@@ -43,10 +45,13 @@ def commit(database: Database, lease: Lease, effects: RunEffects) -> Committed:
             token=None,
             lease_until=None,
             last_error="",
+            reason=None,
             finished_at=now,
         )
         older = _supersede(session, lease)
         run = _new_run(session, lease, effects, older)
+        if older is not None:
+            run.changes = changes_between(older.document, effects.document, reason=reason)
         _record_findings(session, run, effects.findings)
         record_alarms(session, run, effects.alarms, again=older is not None)
         queued = replace_draw(database, session, run, effects.queue, now)
@@ -61,6 +66,7 @@ def commit(database: Database, lease: Lease, effects: RunEffects) -> Committed:
             queued_before=len(effects.queue) - queued,
             messages=sent,
             messages_before=len(effects.outbox) - sent,
+            changes=run.changes,
         )
 
 

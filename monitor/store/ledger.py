@@ -84,6 +84,67 @@ class Ledger:
             ).first()
             return None if row is None else Window(row.window_start, row.window_end)
 
+    def newest_of(self, monitors: Iterable[str]) -> dict[str, Window]:
+        """The regular window that starts last, of each of those monitors that has one."""
+        last = sa.func.max(WindowRow.window_start).label("last")
+        newest = (
+            sa.select(WindowRow.monitor, last)
+            .where(WindowRow.regular)
+            .group_by(WindowRow.monitor)
+            .subquery()
+        )
+        query = (
+            sa.select(WindowRow.monitor, WindowRow.window_start, WindowRow.window_end)
+            .join(
+                newest,
+                sa.and_(
+                    newest.c.monitor == WindowRow.monitor,
+                    newest.c.last == WindowRow.window_start,
+                ),
+            )
+            .where(WindowRow.regular)
+            .order_by(WindowRow.window_end)
+        )
+        wanted = set(monitors)
+        with self._database.reading() as session:
+            rows = session.execute(query).all()
+        return {name: Window(start, end) for name, start, end in rows if name in wanted}
+
+    def undone(self, *, before: datetime, limit: int = 1000) -> list[LedgerEntry]:
+        """Regular windows that ended before then and are not done, oldest first."""
+        query = (
+            sa.select(WindowRow)
+            .where(
+                WindowRow.state.in_(("pending", "running", "failed")),
+                WindowRow.window_end <= before,
+                WindowRow.regular,
+            )
+            .order_by(*_OLDEST_FIRST)
+            .limit(limit)
+        )
+        with self._database.reading() as session:
+            return [_entry(row) for row in session.scalars(query)]
+
+    def reopen(self, monitor: str, window: Window, *, reason: str) -> bool:
+        """Have a window that is done run again; False when it is not done (any more)."""
+        with self._database.writing() as session:
+            self._database.lock_monitor(session, monitor)
+            row = _find(session, monitor, window)
+            if row is None or row.state != "done":
+                return False
+            row.state, row.reason, row.attempts = "pending", reason, 0
+            return True
+
+    def retry(self, monitor: str, window: Window) -> bool:
+        """Have a window that failed tried again now; False when it has not failed."""
+        with self._database.writing() as session:
+            self._database.lock_monitor(session, monitor)
+            row = _find(session, monitor, window)
+            if row is None or row.state != "failed":
+                return False
+            row.state, row.retry_at, row.attempts = "pending", None, 0
+            return True
+
     def claim(
         self,
         monitor: str,
@@ -110,9 +171,18 @@ class Ledger:
             return _take(row, worker=worker, now=now, seconds=lease_seconds)
 
     def claim_next(
-        self, monitors: Iterable[str] | None = None, *, worker: str, lease_seconds: float = 300
+        self,
+        monitors: Iterable[str] | None = None,
+        *,
+        worker: str,
+        lease_seconds: float = 300,
+        max_attempts: int = 5,
     ) -> Lease | None:
-        """The lease of the oldest window that is due, over those monitors (None: all)."""
+        """The lease of the oldest window that is due, over those monitors (None: all).
+
+        One whose last `max_attempts` workers vanished while they ran it is put aside as failed,
+        so that a window that kills its worker does not kill one after the other, for ever.
+        """
         with self._database.writing() as session:
             now = self._database.now(session)
             query = _next_due(now)
@@ -121,8 +191,11 @@ class Ledger:
             row = session.scalars(query).first()
             # The first look may have been older than another worker's claim; now that the
             # monitor's row is held, a second one cannot be.
-            while row is not None and _runs(session, row.monitor, now):
-                query = query.where(WindowRow.monitor != row.monitor)
+            while row is not None:
+                if _runs(session, row.monitor, now):
+                    query = query.where(WindowRow.monitor != row.monitor)
+                elif not _park_if_spent(session, row, max_attempts):
+                    break
                 row = session.scalars(query).first()
             if row is None:
                 return None
@@ -161,7 +234,9 @@ class Ledger:
             update_held(
                 session,
                 lease,
-                state="done" if _was_done(session, lease) else "pending",
+                state="done"
+                if _was_done(session, lease) and not reason_of(session, lease)
+                else "pending",
                 token=None,
                 lease_until=None,
                 attempts=lease.attempt - 1,
@@ -237,6 +312,24 @@ def _was_done(session: Session, lease: Lease) -> bool:
     return session.scalars(query).first() is not None
 
 
+def reason_of(session: Session, lease: Lease) -> str | None:
+    """Why the window is run again; None when it is run for the first time, or by hand."""
+    return session.scalars(
+        sa.select(WindowRow.reason).where(WindowRow.id == lease.window_id)
+    ).first()
+
+
+def _park_if_spent(session: Session, row: WindowRow, max_attempts: int) -> bool:
+    if row.state != "running" or row.attempts < max_attempts:
+        return False
+    row.state, row.token, row.lease_until, row.retry_at = "failed", None, None, None
+    row.last_error = (
+        f"{row.attempts} workers vanished while they ran it: it is not tried again by itself."
+    )
+    session.flush()
+    return True
+
+
 def _take(row: WindowRow, *, worker: str, now: datetime, seconds: float) -> Lease:
     row.state = "running"
     row.token = token = secrets.token_hex(16)
@@ -302,4 +395,5 @@ def _entry(row: WindowRow) -> LedgerEntry:
         lease_until=row.lease_until,
         retry_at=row.retry_at,
         finished_at=row.finished_at,
+        reason=row.reason,
     )

@@ -24,7 +24,7 @@ QueueState = Literal[
     "rejected",
     "expired",
 ]
-OutboxState = Literal["pending", "sent", "parked", "cancelled"]
+OutboxState = Literal["pending", "held", "sent", "parked", "cancelled", "gathered"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +81,7 @@ class LedgerEntry:
     lease_until: datetime | None
     retry_at: datetime | None  #: None on a failed window: not tried again by itself
     finished_at: datetime | None
+    reason: str | None = None  #: why it is run again: rows that came late
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +162,8 @@ class NewMessage:
     channel: str  #: which of the configured channels, e.g. "mail" or "mail.2"
     message: Message
     order_key: str = ""  #: messages of one key (an alarm's) leave in order; "" waits for none
+    #: What a digest says of it; then it waits to be gathered with others (`Outbox.gather`).
+    summary: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,6 +229,7 @@ class Committed:
     queued_before: int  #: rows left out: queued already, or the window's older draw stands
     messages: int  #: messages that are new in the outbox
     messages_before: int  #: messages that some earlier run had put there
+    changes: Mapping[str, Any] | None = None  #: what differs from the revision before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +252,7 @@ class RunSummary:
     finished_at: datetime
     seconds: float
     report: str | None  #: path of the drawn report, once there is one
+    changes: dict[str, Any] | None = None  #: what differs from the revision before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,7 @@ _SAME = (
     "finished_at",
     "seconds",
     "report",
+    "changes",
 )
 _WHOLE = ("document", "profile", "observation", "sample", "evidence_state", "provenance")
 
