@@ -66,16 +66,17 @@ def _monitor(config: Config, monitor: MonitorConfig) -> list[dict[str, Any]]:
     from monitor.steps import second_opinions
     from monitor.steps.baseline import check_roles
     from monitor.steps.engine import engine_of
+    from monitor.steps.places import Places
     from monitor.steps.references import reference_source
-    from monitor.steps.setup import labels_of, source_of
+    from monitor.steps.setup import labels_of
 
     def source() -> str:
-        place = source_of(monitor.source.kind, monitor.source.options, config.base)
+        place = Places(config.base).source(monitor)
         schema = check_roles(place, monitor.columns.roles(), labels_of(config, monitor))
         return f"{place.describe()}, {len(schema.names)} columns"
 
     def reference() -> str:
-        place = reference_source(config, monitor)
+        place = reference_source(Places(config.base), monitor)
         check_roles(place, monitor.columns.roles(), labels_of(config, monitor))
         return place.describe()
 

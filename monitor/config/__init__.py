@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from monitor.config.cadence import Cadence
     from monitor.config.columns import ColumnsConfig, OverrideConfig, RuleConfig
     from monitor.config.loading import load
+    from monitor.config.members import MemberConfig, expanded
     from monitor.config.models import (
         FOR_EACH_FILE,
         BudgetConfig,
@@ -36,6 +37,7 @@ __all__ = [
     "ColumnsConfig",
     "Config",
     "LabelsConfig",
+    "MemberConfig",
     "MonitorConfig",
     "OverrideConfig",
     "PluginConfig",
@@ -45,6 +47,7 @@ __all__ = [
     "RuleConfig",
     "StoreConfig",
     "WebConfig",
+    "expanded",
     "load",
 ]
 
@@ -53,6 +56,8 @@ _MODULES = {
     "ColumnsConfig": "columns",
     "OverrideConfig": "columns",
     "RuleConfig": "columns",
+    "MemberConfig": "members",
+    "expanded": "members",
     "load": "loading",
 }
 

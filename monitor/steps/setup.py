@@ -6,20 +6,18 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pydantic
 
 from monitor.checks.judged import Override
-from monitor.core import plugins
 from monitor.core.columns import Roles
-from monitor.core.ports import Source
 from monitor.core.window import Window
 from monitor.evidence.types import Budget, Gate, Scalar
 from monitor.profiles.rules import Rule
 from monitor.steps import labels as later
 from monitor.steps.occasions import Occasion, meeting, occasions_of
+from monitor.steps.places import source_of
 
 if TYPE_CHECKING:  # a tenth of a second that a comparison without a config need not wait
     from monitor.config import Cadence, Config, MonitorConfig, OverrideConfig, RuleConfig
@@ -39,6 +37,7 @@ class Setup:
     cadence: Cadence | None = None
     blocks: int | None = None
     reference_window: Window | None = None
+    first_windows: int = 0  #: that stand in for a reference which the config does not name
     disabled: tuple[str, ...] = ()
     check_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     tests: tuple[str, ...] = ()
@@ -103,12 +102,6 @@ def fingerprint(monitor: MonitorConfig) -> str:
         parts["events"] = sorted(map(repr, known))
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def source_of(kind: str, options: pydantic.BaseModel, base: Path) -> Source:
-    """A source plug-in, built."""
-    source: Source = plugins.load("sources", kind)(options, base)
-    return source
 
 
 def labels_of(config: Config, monitor: MonitorConfig) -> later.Labels | None:
