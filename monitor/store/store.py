@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from monitor.core.errors import StoreError
 from monitor.store import migrate
+from monitor.store.access import Access
 from monitor.store.alarms import Alarms
 from monitor.store.blocks import Blocks
 from monitor.store.commit import commit
@@ -34,6 +35,7 @@ class Store:
 
     def __init__(self, engine: sa.Engine, clock: Clock = database_clock) -> None:
         self.database = Database(engine, clock)
+        self.access = Access(self.database)
         self.references = References(self.database)
         self.ledger = Ledger(self.database)
         self.runs = Runs(self.database)
