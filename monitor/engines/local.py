@@ -6,7 +6,7 @@ import dataclasses
 import os
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 import pydantic
@@ -14,13 +14,13 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from monitor.core.ports import Reading
 from monitor.core.window import Window
-from monitor.profiles.kernel import BUFFER_BYTES, BUFFER_ROWS, Profiler, completed
+from monitor.profiles.crew import Crew
+from monitor.profiles.kernel import Profiler
 from monitor.profiles.plan import Plan
-from monitor.profiles.sample import Ceiling
-from monitor.profiles.split import Splitter, merged
+from monitor.profiles.split import Splitter
 from monitor.profiles.types import Profile
 
-_WAITING = 2  #: buffers that may wait for each thread
+_WAITING = 1  #: batches that may wait while another is counted
 
 
 class Local:
@@ -49,19 +49,12 @@ class Local:
         return len(ours(0)) if ours is not None else os.cpu_count() or 1
 
     def profile(self, reading: Reading, plan: Plan, *, window: Window | None = None) -> Profile:
-        """The profile of all rows of a reading, in one pass.
-
-        Buffers go round the threads in turn, so that a run repeats itself bit for bit.
-        """
-        ceiling = Ceiling(plan.sample_size)
-        workers = [_Worker(plan, reading.schema, window, ceiling) for _ in range(self.threads)]
-        with threadpool_limits(1, user_api="blas"):
-            try:
-                for at, buffer in enumerate(_buffers(reading.batches)):
-                    workers[at % len(workers)].put(buffer)
-            finally:
-                profiles = [worker.finish() for worker in workers]
-            return completed(merged(profiles), plan, half=False)
+        """The profile of all rows of a reading, in one pass."""
+        with threadpool_limits(1, user_api="blas"), Crew(self.threads) as crew:
+            profiler = Profiler(plan, window=window, crew=crew)
+            profiler.see(reading.schema)
+            _count(reading.batches, profiler.update)
+            return profiler.result()
 
     def profile_split(self, reading: Reading, plan: Plan, splitter: Splitter) -> list[Profile]:
         """The profiles of parts (windows, or blocks in file order), in one pass.
@@ -69,66 +62,56 @@ class Local:
         In a reference the rows that an encoder was fitted on are left out of its columns
         (`Profiler(half=True)`); rows in no part are counted in the `late` of the first.
         """
-        splitting = splitter.start(plan, reading.schema, reading.rows_hint)
-        with threadpool_limits(1, user_api="blas"):
-            for batch in reading.batches:
-                splitting.update(batch)
+        with threadpool_limits(1, user_api="blas"), Crew(self.threads) as crew:
+            splitting = splitter.start(plan, reading.schema, reading.rows_hint, crew)
+            _count(reading.batches, splitting.update)
             parts = splitting.results()
         if splitting.outside and parts:
             parts[0] = dataclasses.replace(parts[0], late=parts[0].late + splitting.outside)
         return parts
 
 
-class _Worker:
-    """A thread with a profiler of its own."""
+def _count(batches: Iterator[pa.RecordBatch], update: Callable[[pa.RecordBatch], None]) -> None:
+    """Count batches in a thread of their own, while this one reads on."""
+    counting = _Counting(update)
+    try:
+        for batch in batches:
+            counting.put(batch)
+            if counting.error is not None:
+                break
+    finally:
+        counting.finish()
 
-    def __init__(
-        self, plan: Plan, schema: pa.Schema, window: Window | None, ceiling: Ceiling
-    ) -> None:
-        self.profiler = Profiler(plan, window=window, ceiling=ceiling)
-        self.profiler.see(schema)
-        self.queue: queue.Queue[list[pa.RecordBatch] | None] = queue.Queue(_WAITING)
+
+class _Counting:
+    """A thread that counts what waits for it; a few batches may wait."""
+
+    def __init__(self, update: Callable[[pa.RecordBatch], None]) -> None:
+        self.update = update
+        self.queue: queue.Queue[pa.RecordBatch | None] = queue.Queue(_WAITING)
         self.error: BaseException | None = None
-        self.thread = threading.Thread(target=self._run, daemon=True, name="driftloop-profile")
+        self.thread = threading.Thread(target=self._run, daemon=True, name="driftloop-count")
         self.thread.start()
 
-    def put(self, batches: list[pa.RecordBatch]) -> None:
-        """Wait for room, then leave one buffer."""
-        self.queue.put(batches)
+    def put(self, batch: pa.RecordBatch) -> None:
+        """Wait for room, then leave a batch."""
+        self.queue.put(batch)
 
     def _run(self) -> None:
-        while (batches := self.queue.get()) is not None:
+        while (batch := self.queue.get()) is not None:
             if self.error is not None:
                 continue  # keep emptying the queue, so that nobody waits for ever
             try:
-                for batch in batches:
-                    self.profiler.update(batch)
-                self.profiler.flush()
+                self.update(batch)
             except BaseException as error:  # noqa: BLE001 - raised again where the result is asked for
                 self.error = error
 
-    def finish(self) -> Profile:
-        """Wait for the end of the queue and give the profile."""
+    def finish(self) -> None:
+        """Wait for the end of the queue; raises what went wrong there."""
         self.queue.put(None)
         self.thread.join()
         if self.error is not None:
             raise self.error
-        return self.profiler.partial()
-
-
-def _buffers(batches: Iterator[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
-    """Batches gathered to buffers of enough rows for the kernel."""
-    gathered: list[pa.RecordBatch] = []
-    rows = size = 0
-    for batch in batches:
-        gathered.append(batch)
-        rows += batch.num_rows
-        size += batch.nbytes
-        if rows >= BUFFER_ROWS or size >= BUFFER_BYTES:
-            yield gathered
-            gathered, rows, size = [], 0, 0
-    if gathered:
-        yield gathered
 
 
 plugin = Local

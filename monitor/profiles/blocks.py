@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 SIZES = np.array([1, 64, 256, 1024, 4096, 16384, 65536], dtype=np.int64)
 SMALLEST = 64
 LEAST_BLOCKS = 20
+_FOUR = np.ones(4)
 
 
 class BlockSums:
@@ -45,22 +46,26 @@ class BlockSums:
         sums = sums.astype(np.float64, copy=False)
         for at in range(1, len(SIZES)):
             if at > 1:
-                sums = sums[:, : sums.shape[1] // 4 * 4]
-                sums = sums[:, 0::4] + sums[:, 1::4] + sums[:, 2::4] + sums[:, 3::4]
+                four = sums.shape[1] // 4
+                sums = sums[:, : four * 4].reshape(len(sums), four, 4) @ _FOUR
             if not sums.size:
                 return
-            self.sums[at] += sums.sum(axis=1)
-            self.squares[at] += np.einsum("ij,ij->i", sums, sums)
+            self.sums[at] += np.add.reduce(sums, axis=1)
+            self.squares[at] += np.vecdot(sums, sums)
 
     def add_mask(self, mask: npt.NDArray[np.bool_] | None, rows: int) -> None:
         """Add one buffer of a yes-or-no component, shape (rows,); None: nowhere true."""
         if mask is None:
             self.blocks += rows // SIZES
             return
-        whole = rows // SMALLEST
-        sums = mask[: whole * SMALLEST].view(np.uint8).reshape(whole, SMALLEST)
         total = float(np.count_nonzero(mask))
-        self.add(rows, total, total, sums.sum(axis=1, dtype=np.int64)[None])
+        self.add(rows, total, total, trues(mask)[None])
+
+
+def trues(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+    """How many are true in each full block of 64, shape (n // 64,)."""
+    packed = np.packbits(mask[: len(mask) // SMALLEST * SMALLEST])
+    return np.bitwise_count(packed.view(np.uint64))
 
 
 def design_effect(parts: Sequence[BlockMoments], block_rows: int = 64) -> float:

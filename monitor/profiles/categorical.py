@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ import pyarrow.compute as pc
 
 from monitor.core.arrow import array_of, filled, texts_of
 from monitor.profiles import sketches
-from monitor.profiles.blocks import SMALLEST, BlockSums
+from monitor.profiles.blocks import SMALLEST, BlockSums, trues
 from monitor.profiles.hashing import hash_array
 from monitor.profiles.levels import Levels
 from monitor.profiles.scratch import scratch
@@ -31,15 +32,14 @@ class _Run:
 
     values: pa.Array
     counts: IntArray  #: shape (n_values,)
-    component: IntArray  #: shape (n_values + 1,), frequent level of each value
-    alone: bool  #: each value is a frequent level of its own
+    frequent: tuple[tuple[int, int], ...]  #: (place of a frequent level, position of its value)
 
 
 class CategoricalCounter:
     """Counts the levels of one column; `frequent` levels get block moments."""
 
     def __init__(self, frequent: Sequence[str], capacity: int = CAPACITY) -> None:
-        self.frequent = {name: at for at, name in enumerate(frequent)}
+        self.frequent = tuple(frequent)
         self.capacity = capacity
         self.rows = self.nulls = self.other = 0
         self.counts: dict[str, int] = {}
@@ -56,30 +56,28 @@ class CategoricalCounter:
         if run is None or not run.values.equals(levels.values):
             self._settle()
             run = self.run = self._start(levels)
+        counted = self._add_blocks(levels, run)
+        if counted is not None:  # each value is a frequent level: the blocks have counted it
+            run.counts += counted
+            return
         positions = scratch.get("positions", np.int64, len(levels.positions))
         np.copyto(positions, levels.positions)
-        total = self._add_blocks(positions, run.component)
-        if run.alone:  # the blocks have counted them already
-            run.counts += total[run.component[:-1]]
-        else:
-            run.counts += np.bincount(positions, minlength=len(run.counts) + 1)[:-1]
+        run.counts += np.bincount(positions, minlength=len(run.counts) + 1)[:-1]
 
     def _start(self, levels: Levels) -> _Run:
-        width = len(self.frequent)
-        component = np.full(len(levels.values) + 1, width, np.int64)
-        component[-1] = width + 1
-        if len(levels.values) <= _DIRECT:
-            for at, name in enumerate(levels.names()):
-                component[at] = self.frequent.get(name, width)
+        count = len(levels.values)
+        if count <= _DIRECT:
+            known = {name: at for at, name in enumerate(self.frequent)}
+            places = np.array([known.get(name, -1) for name in levels.names()], np.int64)
         else:
             texts = levels.values
             if not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):
                 texts = texts_of(levels.names())
-            known = texts_of(list(self.frequent), texts.type)
-            component[:-1] = filled(pc.index_in(texts, value_set=known), width)
-        own = component[:-1]
-        alone = len(own) <= width and len(set(own.tolist()) - {width}) == len(own)
-        return _Run(levels.values, np.zeros(len(own), np.int64), component, alone)
+            known_texts = texts_of(self.frequent, texts.type)
+            places = filled(pc.index_in(texts, value_set=known_texts), -1)
+        values = np.flatnonzero(places >= 0)
+        frequent = tuple(zip(places[values].tolist(), values.tolist(), strict=True))
+        return _Run(levels.values, np.zeros(count, np.int64), frequent)
 
     def add_missing(self, rows: int) -> None:
         """Rows of a batch that lacks the column."""
@@ -118,26 +116,27 @@ class CategoricalCounter:
         self.counts, lost = sketches.heaviest(self.counts, self.capacity)
         self.other += lost
 
-    def _add_blocks(self, positions: IntArray, component: IntArray) -> IntArray:
+    def _add_blocks(self, levels: Levels, run: _Run) -> IntArray | None:
         """Sums over blocks of 64 rows: of each frequent level, and of the missing.
 
-        Gives the rows of each frequent level, of the others together, and of the missing.
+        Gives the rows of each value, or None where not every value is a frequent level.
         """
-        rows, width = len(positions), len(self.frequent) + 2
-        whole = rows // SMALLEST
-        index = scratch.get("component", np.int64, rows)
-        np.take(component * whole, positions, out=index, mode="clip")
-        index[: whole * SMALLEST].reshape(whole, SMALLEST)[:] += np.arange(whole)[:, None]
-        sums = np.bincount(index[: whole * SMALLEST], minlength=whole * width)
-        sums = sums.reshape(width, whole)
-        rest = component[positions[whole * SMALLEST :]]
-        total = sums.sum(axis=1) + np.bincount(rest, minlength=width)
-        self.blocks.add(rows, total[:-2], total[:-2], sums[:-2])
-        if total[-1]:
-            self.missing_blocks.add(rows, total[-1:], total[-1:], sums[-1:])
-        else:
-            self.missing_blocks.add_mask(None, rows)
-        return np.asarray(total)
+        rows, missing = len(levels.positions), len(run.counts)
+        positions = _narrow(levels.positions, missing)
+        same = scratch.get("same", np.bool_, rows)
+        sums = np.zeros((len(self.frequent), rows // SMALLEST), np.uint8)
+        total = np.zeros(len(self.frequent))
+        counts = np.zeros(missing, np.int64)
+        for level, value in run.frequent:
+            np.equal(positions, value, out=same)
+            own = int(np.count_nonzero(same))
+            counts[value] = own
+            total[level] += own
+            sums[level] += trues(same)
+        self.blocks.add(rows, total, total, sums)
+        none = np.equal(positions, missing, out=same) if levels.nulls else None
+        self.missing_blocks.add_mask(none, rows)
+        return counts if len(run.frequent) == missing else None
 
     def result(self) -> CategoricalProfile:
         """The profile of all that was added."""
@@ -154,6 +153,16 @@ class CategoricalCounter:
             capacity=self.capacity,
             sketch=self.sketch,
         )
+
+
+def _narrow(positions: npt.NDArray[Any], missing: int) -> npt.NDArray[Any]:
+    """The same positions, 0 … `missing`, in as few bytes as hold them: they are compared often."""
+    kind = np.uint8 if missing < 1 << 8 else np.uint16 if missing < 1 << 16 else positions.dtype
+    if positions.dtype.itemsize <= np.dtype(kind).itemsize:
+        return positions
+    narrow = scratch.get("narrow", kind, len(positions))
+    np.copyto(narrow, positions, casting="unsafe")
+    return narrow
 
 
 class PresenceCounter:

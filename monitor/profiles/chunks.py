@@ -26,10 +26,22 @@ def simple(column: _C) -> _C:
     Arrow has no `take` and no `filter` for views.
     """
     kind = column.type
+    if kind.id in _SIMPLE:
+        return column
     if isinstance(kind, pa.BaseExtensionType):
         return simple(column.cast(kind.storage_type))
     wanted = _simple_type(kind)
     return column if wanted is None else column.cast(wanted)
+
+
+#: Types that are simple as they are, by their number: asked for each column of each buffer.
+_SIMPLE = frozenset(
+    kind.id
+    for kind in (
+        *(pa.bool_(), pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.float32(), pa.float64()),
+        *(pa.string(), pa.large_string(), pa.timestamp("us"), pa.date32()),
+    )
+)
 
 
 def _simple_type(kind: pa.DataType) -> pa.DataType | None:
@@ -50,6 +62,8 @@ def _simple_type(kind: pa.DataType) -> pa.DataType | None:
 def simple_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
     """The batch with simple types, itself when it has no others."""
     for at, field in enumerate(batch.schema):
+        if field.type.id in _SIMPLE:
+            continue
         if isinstance(field.type, pa.BaseExtensionType) or _simple_type(field.type) is not None:
             column = simple(batch.column(at))
             batch = batch.set_column(at, pa.field(field.name, column.type), column)

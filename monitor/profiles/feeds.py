@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -24,6 +26,9 @@ MAX_NOVELTY_ROWS = 4_000
 _ENCODED_ROWS = 4_096  #: at once: float64 vectors of more would not stay in the cache
 
 Mask = npt.NDArray[np.bool_]
+#: Features and clusters of the rows that have a vector and are held out; all that miss one.
+Encoded = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], Mask]
+_NOT_YET = ValueError("not encoded yet")
 
 
 class Feed(Protocol):
@@ -162,6 +167,7 @@ class EmbeddingFeed:
         self.column, self.note = column, ""
         self.encoder = plan.encoders.get(column.name)
         self.counter = PresenceCounter()
+        self.parts: list[Encoded | Exception] = []
         self.numbers: dict[str, NumericCounter] = {}
         if self.encoder is None:
             return
@@ -175,15 +181,16 @@ class EmbeddingFeed:
 
     def add(self, array: pa.Array, held: Mask | None) -> None:
         """Count one buffer; derived columns see only the rows that are held out."""
-        array = plain(array)
         if self.encoder is None:
-            self.counter.add(_mask(is_missing(array)))
+            self.counter.add(_mask(is_missing(plain(array))))
             return
-        parts = []
-        for at in range(0, len(array), _ENCODED_ROWS):
-            rows = slice(at, at + _ENCODED_ROWS)
-            part = array.slice(at, _ENCODED_ROWS)
-            parts.append(_encoded(self.encoder, part, held if held is None else held[rows]))
+        if not self.parts:
+            for task in self.tasks(array, held):
+                task()
+        parts, self.parts = self.parts, []
+        for part in parts:
+            if isinstance(part, Exception):
+                raise part
         columns, clusters, missing = (np.concatenate(side) for side in zip(*parts, strict=True))
         self.counter.add(missing)
         absent = int(np.count_nonzero(missing if held is None else missing & held))
@@ -193,6 +200,24 @@ class EmbeddingFeed:
         names = pa.array(range(len(self.encoder.centroids)))
         self.clusters.add(Levels(clusters, names, 0))
         self.clusters.add_missing(absent)
+
+    def tasks(self, array: pa.Array, held: Mask | None) -> list[Callable[[], None]]:
+        """What `add` needs of a buffer, in pieces that may be worked out side by side."""
+        if self.encoder is None:
+            return []
+        encoder = self.encoder
+        parts: list[Encoded | Exception] = [_NOT_YET] * -(-len(array) // _ENCODED_ROWS)
+        self.parts = parts
+
+        def encode(at: int) -> None:
+            rows = slice(at * _ENCODED_ROWS, (at + 1) * _ENCODED_ROWS)
+            try:
+                piece = plain(array.slice(rows.start, _ENCODED_ROWS))
+                parts[at] = _encoded(encoder, piece, held if held is None else held[rows])
+            except Exception as error:  # noqa: BLE001 - `add` raises it
+                parts[at] = error
+
+        return [partial(encode, at) for at in range(len(parts))]
 
     def add_missing(self, rows: int) -> None:
         """Rows of a batch that lacks the column."""
@@ -211,10 +236,7 @@ class EmbeddingFeed:
         return found
 
 
-def _encoded(
-    encoder: Encoder, array: pa.Array, held: Mask | None
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], Mask]:
-    """Features and clusters of the rows that have a vector and are held out; all that miss one."""
+def _encoded(encoder: Encoder, array: pa.Array, held: Mask | None) -> Encoded:
     vectors, missing = vectors_of(array, encoder.dimensions)
     if held is not None:
         vectors = vectors[held[~missing]]

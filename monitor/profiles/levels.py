@@ -99,7 +99,8 @@ def _of_dictionary(array: pa.DictionaryArray) -> Levels:
     nulls = indices.null_count
     if not nulls:
         return Levels(values_of(indices), values, 0)
-    positions = values_of(indices).astype(np.int64)
+    wide: type[np.signedinteger[Any]] = np.int64 if len(values) >= 1 << 31 else np.int32
+    positions = values_of(indices).astype(wide)
     np.copyto(positions, len(values), where=missing_in(indices))
     return Levels(positions, values, nulls)
 

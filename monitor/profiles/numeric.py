@@ -74,10 +74,14 @@ class NumericCounter:
         self.nulls += array.null_count
         values, missing = _present(array)
         with np.errstate(over="ignore", invalid="ignore"):
-            if values.dtype.kind == "f":
-                values, missing = self._take_out(values, missing)
             if len(values):
-                self._count(values)
+                low, high = values.min(), values.max()
+                if values.dtype.kind == "f" and not (np.isfinite(low) and np.isfinite(high)):
+                    values, missing = self._take_out(values, missing)
+                    if len(values):
+                        self._count(values, values.min(), values.max())
+                else:
+                    self._count(values, low, high)
         self.missing_blocks.add_mask(missing, len(array))
 
     def add_missing(self, rows: int) -> None:
@@ -90,11 +94,7 @@ class NumericCounter:
         self, values: Numbers, missing: npt.NDArray[np.bool_] | None
     ) -> tuple[Numbers, npt.NDArray[np.bool_] | None]:
         """Count NaN and infinities and leave the finite values."""
-        if math.isfinite(float(values.sum())):
-            return values, missing
         finite = np.isfinite(values)
-        if finite.all():
-            return values, missing
         is_nan = np.isnan(values)
         if is_nan.any():
             self.nans += int(np.count_nonzero(is_nan))
@@ -107,14 +107,15 @@ class NumericCounter:
         self.infinities[1] += int(np.count_nonzero(values == -np.inf))
         return values[finite], missing
 
-    def _count(self, values: Numbers) -> None:
-        low, high = values.min(), values.max()
+    def _count(self, values: Numbers, low: Any, high: Any) -> None:
         self.minimum = float(np.fmin(self.minimum, float(low)))
         self.maximum = float(np.fmax(self.maximum, float(high)))
-        if low < 0:
-            self.negatives += int(np.count_nonzero(values < 0))
-        if low <= 0 <= high:
-            self.zeros += len(values) - int(np.count_nonzero(values))
+        if low <= 0:
+            true = scratch.get("true", np.bool_, len(values))
+            if low < 0:
+                self.negatives += int(np.count_nonzero(np.less(values, 0, out=true)))
+            if high >= 0:
+                self.zeros += int(np.count_nonzero(np.equal(values, 0, out=true)))
         shifted = self._shifted(values, int(low) if values.dtype.kind == "i" else 0, high)
         standard = self._standardise(shifted, self.codebook.nodes[0], 0)
         self._add_moments(shifted)
@@ -172,7 +173,8 @@ class NumericCounter:
         node: int,
         depth: int,
     ) -> None:
-        top = standard.view(np.uint16)[_TOP_HALF::2]
+        top = scratch.get("top", np.uint16, len(standard), depth)
+        np.copyto(top, standard.view(np.uint16)[_TOP_HALF::2])
         codes = scratch.get("codes", np.int64, len(top), depth)
         np.copyto(codes, top)
         counts = np.bincount(codes, minlength=CODES)
@@ -181,7 +183,8 @@ class NumericCounter:
             if not counts[first : last + 1].any():
                 continue
             counts[first : last + 1] = 0
-            inside = np.flatnonzero((top >= first) & (top <= last))
+            # One comparison: what lies below `first` wraps round to the greatest numbers.
+            inside = np.flatnonzero(top - np.uint16(first) <= np.uint16(last - first))
             kept = np.take(values, inside)
             deeper = self._standardise(kept, self.codebook.nodes[child], depth + 1)
             self._codes(kept, deeper, child, depth + 1)

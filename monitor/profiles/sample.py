@@ -64,7 +64,7 @@ class Ceiling:
 
     def lower(self, hashes: Hashes) -> np.uint64:
         """Take in more hashes; gives the greatest that may still be needed."""
-        self.least = sketches.least_distinct(np.concatenate([self.least, hashes]), self.k)
+        self.least = sketches.least_with(self.least, hashes, self.k)
         return self.least[-1] if len(self.least) == self.k else _ALL
 
 
@@ -75,11 +75,11 @@ class SampleCounter:
     """
 
     def __init__(self, plan: Plan, ceiling: Ceiling | None = None) -> None:
-        self.ceiling = ceiling
         self.plan, self.k = plan, plan.sample_size
-        self.population = self.dropped_images = 0
+        self.ceiling = Ceiling(self.k) if ceiling is None else ceiling
+        self.population = self.dropped_images = self.waiting = 0
         self.threshold = _ALL
-        self.fresh: list[tuple[pa.Table, Hashes]] = []  #: rows since the last compaction
+        self.fresh: list[tuple[pa.RecordBatch, Hashes]] = []  #: rows since the last compaction
         self.table: pa.Table | None = None
         self.hashes = np.empty(0, np.uint64)
         self.contents = np.empty(0, np.uint64)
@@ -88,37 +88,29 @@ class SampleCounter:
     def add(self, batch: pa.Table, hashes: Hashes) -> None:
         """Look at one buffer; `hashes` are its key hashes, shape (n,)."""
         self.population += len(hashes)
-        if self.ceiling is not None:
-            self.threshold = min(self.threshold, self.ceiling.lower(hashes))
-        elif self.threshold == _ALL:
-            self._lower(hashes)
+        self.threshold = min(self.threshold, self.ceiling.lower(hashes))
         chosen = np.flatnonzero(hashes <= self.threshold)
         if not len(chosen):
             return
         self.fresh.append((self._rows(batch, chosen), hashes[chosen]))
-        every = np.concatenate([self.hashes, *(some for _, some in self.fresh)])
-        self._lower(every)
-        if len(every) > 2 * self.k:
+        self.waiting += len(chosen)
+        if len(self.hashes) + self.waiting > 2 * self.k:
             self._compact()
 
-    def _lower(self, hashes: Hashes) -> None:
-        """No row beyond the k least distinct hashes of any rows can end in the sample."""
-        distinct = sketches.least_distinct(hashes, self.k)
-        if len(distinct) == self.k:
-            self.threshold = min(self.threshold, distinct[-1])
-
-    def _rows(self, batch: pa.Table, chosen: npt.NDArray[np.int64]) -> pa.Table:
-        at = array_of(chosen)
-        columns = [self._picked(batch, name, at) for name in self.plan.wanted]
-        return pa.table(columns, names=list(self.plan.wanted))
-
-    def _picked(self, batch: pa.Table, name: str, at: pa.Array) -> pa.Array:
-        if name not in batch.column_names:
-            return pa.nulls(len(at))
-        values = whole(batch.column(name)).take(at)
-        if pa.types.is_dictionary(values.type):
-            values = values.dictionary_decode()
-        return self._bounded(values) if name in self.plan.roles.images else values
+    def _rows(self, batch: pa.Table, chosen: npt.NDArray[np.int64]) -> pa.RecordBatch:
+        """Rows at some places; dictionaries stay, as most of these rows fall out again."""
+        there, images = set(batch.column_names), set(self.plan.roles.images)
+        columns = [
+            whole(batch.column(name)) if name in there else pa.nulls(batch.num_rows)
+            for name in self.plan.wanted
+        ]
+        names = list(self.plan.wanted)
+        rows = pa.RecordBatch.from_arrays(columns, names=names).take(array_of(chosen))
+        for at, name in enumerate(names):
+            if name in images and name in there:
+                bounded = self._bounded(_decoded(rows.column(at)))
+                rows = rows.set_column(at, name, bounded)
+        return rows
 
     def _bounded(self, images: pa.Array) -> pa.Array:
         try:
@@ -132,18 +124,21 @@ class SampleCounter:
         """Drop what has fallen out; only what stays is worth the hash of its content."""
         tables = [] if self.table is None else [self.table]
         hashes, contents = [self.hashes], [self.contents]
-        for table, some in self.fresh:
+        for rows, some in self.fresh:
             stays = some <= self.threshold
-            tables.append(table.filter(array_of(stays)))
+            kept = rows if stays.all() else rows.filter(array_of(stays))
+            arrays = [_decoded(column) if _sparse(column) else column for column in kept.columns]
+            table = pa.table(arrays, names=kept.schema.names)
             hashes.append(some[stays])
-            contents.append(content_hashes(tables[-1], self.plan, len(hashes[-1])))
+            contents.append(content_hashes(table, self.plan, table.num_rows))
+            tables.append(pa.table([_decoded(column) for column in arrays], table.column_names))
         new = sum(map(len, hashes[1:]))
         weights = np.concatenate([self.weights, np.ones(new, np.int64)])
         merged = np.concatenate(hashes), np.concatenate(contents)
         order, self.weights = sketches.bottom(*merged, weights, self.k)
         self.hashes, self.contents = merged[0][order], merged[1][order]
-        table = merging.concat_tables(tables).take(array_of(order)).combine_chunks()
-        self.table, self.fresh = self._capped(table), []
+        table = merging.concat_tables(tables).combine_chunks().take(array_of(order))
+        self.table, self.fresh, self.waiting = self._capped(table), [], 0
 
     def _capped(self, table: pa.Table) -> pa.Table:
         """Images of the rows with the least hashes, up to the cap."""
@@ -176,6 +171,15 @@ class SampleCounter:
             weights=self.weights,
             dropped_images=self.dropped_images,
         )
+
+
+def _decoded(column: pa.Array) -> pa.Array:
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+
+
+def _sparse(column: pa.Array) -> bool:
+    """A dictionary with more values than there are rows: not worth a hash of each value."""
+    return pa.types.is_dictionary(column.type) and len(column.dictionary) > len(column)
 
 
 def _keys(table: pa.Table, hashes: Hashes, id_column: str | None) -> tuple[Any, ...]:

@@ -62,6 +62,17 @@ def least_distinct(hashes: Hashes, k: int) -> Hashes:
     return every[np.append(True, every[1:] != every[:-1])][:k] if len(every) else every
 
 
+def least_with(least: Hashes, more: Hashes, k: int) -> Hashes:
+    """The k least distinct hashes of those in `least` (ascending, distinct) and of more."""
+    if len(least) == k:
+        more = more[more < least[-1]]
+        if not len(more):
+            return least
+    # The sort that merges runs: both sides ascend already.
+    every = np.sort(np.concatenate([least, least_distinct(more, k)]), kind="stable")
+    return every[np.append(True, every[1:] != every[:-1])][:k] if len(every) else every
+
+
 def distinct_levels(kept: int, other: int, sketch: Hashes) -> float:
     """Distinct levels: exact when none was given up, else from the k least hashes.
 

@@ -14,6 +14,7 @@ from monitor.core.arrow import array_of, filled
 from monitor.core.window import Window
 from monitor.profiles.casting import plain, to_micros
 from monitor.profiles.chunks import simple_batch
+from monitor.profiles.crew import Crew
 from monitor.profiles.kernel import BUFFER_ROWS, Profiler, micros_of
 from monitor.profiles.plan import Plan
 from monitor.profiles.sample import Ceiling
@@ -26,8 +27,10 @@ MAX_PENDING = 8 * BUFFER_ROWS
 class Splitter(Protocol):
     """How `profile_split` cuts."""
 
-    def start(self, plan: Plan, schema: pa.Schema, rows_hint: int | None) -> Splitting:
-        """A splitting of one pass."""
+    def start(
+        self, plan: Plan, schema: pa.Schema, rows_hint: int | None, crew: Crew | None = None
+    ) -> Splitting:
+        """A splitting of one pass; with a crew its columns are counted side by side."""
         ...
 
 
@@ -53,18 +56,23 @@ class ByTime:
     timestamp: str
     half: bool = True  #: a reference, where rows that an encoder was fitted on are left out of it
 
-    def start(self, plan: Plan, schema: pa.Schema, rows_hint: int | None) -> _ByTime:  # noqa: ARG002 - the protocol's
+    def start(
+        self,
+        plan: Plan,
+        schema: pa.Schema,
+        rows_hint: int | None,  # noqa: ARG002 - the protocol's
+        crew: Crew | None = None,
+    ) -> _ByTime:
         """A splitting of one pass."""
-        return _ByTime(self, plan, schema)
+        return _ByTime(self, _Makes(plan, schema, half=self.half, crew=crew))
 
 
 class _ByTime:
-    def __init__(self, how: ByTime, plan: Plan, schema: pa.Schema) -> None:
+    def __init__(self, how: ByTime, makes: _Makes) -> None:
         self.how, self.outside = how, 0
         self.order = np.argsort([micros_of(window.start) for window in how.windows])
         self.starts = np.array([micros_of(how.windows[at].start) for at in self.order], np.int64)
         self.ends = np.array([micros_of(how.windows[at].end) for at in self.order], np.int64)
-        makes = _Makes(plan, schema, half=how.half)
         self.profilers = [makes.profiler() for _ in how.windows]
 
     def update(self, batch: pa.RecordBatch) -> None:
@@ -108,9 +116,11 @@ class ByOrder:
     hi: int = 13
     rows: int = 300
 
-    def start(self, plan: Plan, schema: pa.Schema, rows_hint: int | None) -> Splitting:
+    def start(
+        self, plan: Plan, schema: pa.Schema, rows_hint: int | None, crew: Crew | None = None
+    ) -> Splitting:
         """A splitting of one pass."""
-        return _ByOrder(self, _Makes(plan, schema), rows_hint)
+        return _ByOrder(self, _Makes(plan, schema, crew=crew), rows_hint)
 
     def blocks(self, rows: int) -> int:
         """How many blocks that many rows make."""
@@ -210,13 +220,15 @@ def _seen(profiler: Profiler) -> bool:
 class _Makes:
     """Makes the profilers of parts of one reference (`half`), or of one window."""
 
-    def __init__(self, plan: Plan, schema: pa.Schema, *, half: bool = True) -> None:
-        self.plan, self.schema, self.half = plan, schema, half
+    def __init__(
+        self, plan: Plan, schema: pa.Schema, *, half: bool = True, crew: Crew | None = None
+    ) -> None:
+        self.plan, self.schema, self.half, self.crew = plan, schema, half, crew
         # Novelty is measured on the sample of each part, so that it must be whole there.
         self.ceiling = None if plan.encoders else Ceiling(plan.sample_size)
 
     def profiler(self) -> Profiler:
-        profiler = Profiler(self.plan, half=self.half, ceiling=self.ceiling)
+        profiler = Profiler(self.plan, half=self.half, ceiling=self.ceiling, crew=self.crew)
         profiler.see(self.schema)
         return profiler
 
