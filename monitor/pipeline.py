@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,23 +20,26 @@ import pyarrow as pa
 from monitor.config import Config, MonitorConfig
 from monitor.core.columns import Column
 from monitor.core.errors import DriftloopError, LeaseLostError, UsageError
-from monitor.core.finding import Alarm, Finding
 from monitor.core.ports import Source
 from monitor.core.window import Window
 from monitor.evidence.types import Budget
 from monitor.profiles.sample import representative
-from monitor.profiles.types import Profile, Sample
+from monitor.profiles.types import Sample
 from monitor.steps import alarms as events
 from monitor.steps import baseline as learning
-from monitor.steps import mail, observations, page, queue, second_opinions
+from monitor.steps import digest, mail, observations, page, queue, second_opinions, telling
 from monitor.steps.baseline import Baseline
 from monitor.steps.deliver import Delivered, channels_of, deliver
 from monitor.steps.document import document
 from monitor.steps.engine import engine_of
 from monitor.steps.judge import judge_window
+from monitor.steps.known import Known
 from monitor.steps.memory import Memory
+from monitor.steps.places import Places
 from monitor.steps.references import References
-from monitor.steps.setup import Setup, labels_of, of_monitor, source_of
+from monitor.steps.setup import labels_of, of_monitor
+from monitor.steps.versions import Versions, main_version
+from monitor.store.gathering import gather
 from monitor.store.records import Lease, NewQueueRow, RunEffects, StoredRun
 from monitor.store.store import Store
 from reports.view import ReportView
@@ -46,8 +49,6 @@ Clock = Callable[[], datetime]
 #: A window that failed is taken again after this, doubled with each attempt.
 _RETRY_SECONDS = 60.0
 _ATTEMPTS = 5
-#: A reminder when an event is still open after so much time.
-_ESCALATION = timedelta(days=28)
 #: Rows that end so much of a window before its end are taken to fill it.
 _OPEN_END = 0.1
 
@@ -83,10 +84,13 @@ class Pipeline:
     say: Callable[[str], None] = quiet
     worker: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
     references: References = field(init=False)
+    places: Places = field(init=False)
+    versions: Versions = field(default_factory=Versions)
 
     def __post_init__(self) -> None:
         """Baselines are read or learned once for each pipeline."""
-        self.references = References(self.store, self.config, self.say)
+        self.places = Places(self.config.base)
+        self.references = References(self.store, self.config, self.say, self.places)
 
     def run(
         self, monitor: MonitorConfig, window: Window | None = None, *, regular: bool = False
@@ -142,8 +146,14 @@ class Pipeline:
             done = self.store.runs.get(monitor.name, window)
             yield self.run(monitor, window, regular=True) if done is None else done.document
 
-    def deliver(self) -> Delivered:
-        """Send what waits in the outbox."""
+    def gather(self) -> int:
+        """Make one mail of those that wait for others (`[budget] digest`); how many there are."""
+        return gather(self.store.database, digest.combine)
+
+    def deliver(self, *, gathering: bool = True) -> Delivered:
+        """Send what waits in the outbox; what waits for others too, unless told otherwise."""
+        if gathering:
+            self.gather()
         rng = np.random.default_rng()
         return deliver(self.store, channels_of(self.config), worker=self.worker, rng=rng)
 
@@ -174,7 +184,14 @@ class Pipeline:
         setup = of_monitor(monitor)
         baseline = self.references.version(monitor, stored.reference_version or 0, setup)
         memory = self._memory(monitor, baseline, stored.window)
-        run = _again(stored, baseline, setup, memory, self.budget(setup))
+        run = telling.again(
+            stored,
+            baseline,
+            setup,
+            memory,
+            budget=self.budget(monitor),
+            versions=self.versions,
+        )
         rows = [r for r in self.store.queue.every(monitor.name) if r.window == stored.window]
         times = {"started": stored.started_at, "finished": stored.finished_at}
         return self._view(monitor, run, memory, rows, **times), stored.window
@@ -217,18 +234,19 @@ class Pipeline:
         start = window.start.astimezone(monitor.zone)
         daily = start.hour == start.minute == 0
         name = f"{start:%Y-%m-%d}.html" if daily else f"{start:%Y-%m-%dT%H%M}.html"
-        return self.config.report.folder / monitor.name / name
+        return self.config.report.folder / monitor.folder / name
 
-    def budget(self, setup: Setup) -> Budget:
+    def budget(self, monitor: MonitorConfig) -> Budget:
         """The false mails that one monitor of this installation may cause."""
-        return setup.budget(self.config.budget.per_monitor(len(self.config.monitors)))
+        return of_monitor(monitor).budget(self.config.allowance(monitor))
 
     def source(self, monitor: MonitorConfig) -> Source:
         """Where the monitor's rows come from."""
-        return source_of(monitor.source.kind, monitor.source.options, self.config.base)
+        return self.places.source(monitor)
 
     def _memory(self, monitor: MonitorConfig, baseline: Baseline, window: Window) -> Memory:
-        return Memory(self.store, monitor.name, baseline.version or 0, window)
+        known = Known(of_monitor(monitor), baseline.plan)
+        return Memory(self.store, monitor.name, baseline.version or 0, window, known)
 
     def _measure(self, monitor: MonitorConfig, window: Window) -> _Effects:
         """Read the window once, judge it, and draw the sample; nothing is written yet."""
@@ -237,12 +255,12 @@ class Pipeline:
         second_opinions.check(setup.tests)
         engine = engine_of(monitor.engine, monitor.engine_options)
         labels = labels_of(self.config, monitor)
-        baseline = self.references.obtain(monitor, setup, engine, labels)
+        baseline = self.references.obtain(monitor, setup, engine, labels, window)
         memory = self._memory(monitor, baseline, window)
         self.say(f"{monitor.name}: reading {window}")
         reading = learning.open_window(self.source(monitor), baseline.plan, window, labels)
         profile, parts = learning.read(engine, reading, baseline, window, setup)
-        budget, position = self.budget(setup), memory.position()
+        budget, position = self.budget(monitor), memory.position()
         judged = judge_window(
             baseline,
             setup,
@@ -254,15 +272,9 @@ class Pipeline:
             window=window,
             now=self.clock(),
             notes=reading.notes,
+            deployment=self.versions.find(baseline, setup, profile, memory),
         )
-        told = events.follow(
-            events.recall(memory.state()),
-            judged.verdicts,
-            judged.findings,
-            baseline.plan.every,
-            position=position,
-            escalation_windows=max(1, round(_ESCALATION / monitor.cadence.length)),
-        )
+        told, people = telling.tell(judged, memory, monitor)
         rows = queue.propose(
             baseline,
             profile.sample,
@@ -273,10 +285,11 @@ class Pipeline:
         run = page.Run(
             monitor=monitor.name,
             window=window,
-            baseline=baseline,
+            baseline=judged.baseline,
             profile=profile,
             judged=judged,
             alarms=told.alarms,
+            people=people,
             candidates=profile.sample.table.num_rows,
         )
         return _Effects(run=run, told=told, rows=rows, memory=memory, started=started)
@@ -302,13 +315,14 @@ class Pipeline:
         shown = self._view(
             monitor, run, done.memory, done.rows, started=done.started, finished=finished
         )
-        remembered, messages = mail.messages(
+        mailing = mail.messages(
             shown,
             done.told,
             window=lease.window,
             channels=list(channels_of(self.config)),
             recipients=monitor.recipients,
             stored=done.memory.state(),
+            held=self.config.budget.digest,
         )
         committed = self.store.commit(
             lease,
@@ -318,14 +332,16 @@ class Pipeline:
                 started_at=done.started,
                 finished_at=finished,
                 reference_version=run.baseline.version,
+                model_version=main_version(run.profile),
                 profile=run.profile.to_bytes(),
                 observation=observations.to_bytes(run.judged.seen),
                 sample=run.profile.sample.to_bytes(),
-                evidence_state=remembered,
+                evidence_state=mailing.remembered,
                 findings=run.judged.findings,
                 alarms=run.alarms,
                 queue=done.rows,
-                outbox=messages,
+                outbox=mailing.messages,
+                mails=mailing.mails,
             ),
         )
         return written, shown, committed.run_id
@@ -354,36 +370,8 @@ class Pipeline:
         frame = page.Frame(
             generated_at=finished,
             zone=monitor.zone,
-            budget=self.budget(of_monitor(monitor)),
-            url=page.url_of(path, report.base_url, report.folder),
+            budget=self.budget(monitor),
+            url=page.url_of(path, report.base_url, monitor.name),
             seconds=(finished - started).total_seconds(),
         )
         return page.view(run, memory.past(), rows, frame)
-
-
-def _again(
-    stored: StoredRun, baseline: Baseline, setup: Setup, memory: Memory, budget: Budget
-) -> page.Run:
-    """A stored run, judged again from its profile; what was told then is told again."""
-    profile = Profile.from_bytes(stored.profile or b"")
-    judged = judge_window(
-        baseline,
-        replace(setup, tests=()),
-        profile,
-        observations.from_bytes(stored.observation or b""),
-        recent=memory.recent(max(budget.scales) - 1),
-        position=memory.position(),
-        budget=budget,
-        window=stored.window,
-        now=stored.finished_at,
-    )
-    findings = tuple(Finding.from_dict(entry) for entry in stored.document["findings"])
-    return page.Run(
-        monitor=stored.monitor,
-        window=stored.window,
-        baseline=baseline,
-        profile=profile,
-        judged=replace(judged, findings=findings),
-        alarms=tuple(Alarm.from_dict(entry) for entry in stored.document["alarms"]),
-        candidates=stored.document["queue"]["candidates"],
-    )

@@ -88,7 +88,7 @@ def mail(view: ReportView, occasion: str = "") -> MailBody:
     }
     return MailBody(
         subject=subject,
-        text=_tidy(environment().get_template("mail.txt.j2").render(context)),
+        text=tidy(environment().get_template("mail.txt.j2").render(context)),
         html=environment().get_template("mail.html.j2").render(context),
     )
 
@@ -156,7 +156,7 @@ def quality_line(finding: QualityView) -> str:
     return about + clean(finding.message, 300)
 
 
-def _tidy(text: str) -> str:
+def tidy(text: str) -> str:
     """At most one empty line in a row, no spaces at the ends of lines."""
     lines: list[str] = []
     for line in (raw.rstrip() for raw in text.splitlines()):

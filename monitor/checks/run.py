@@ -79,7 +79,8 @@ def key_of(finding: Finding) -> str:
     """What an alarm about this finding is called: it groups findings to one event.
 
     "schema", "volume:rows", "freshness", "dataset", "duplicates", "rule:<name>", "check:<name>",
-    "bias:sex=Female:selection_rate", "performance:accuracy", or "column:<name>".
+    "bias:sex=Female:selection_rate", "performance:accuracy", "segment:<group>/<name>", or
+    "column:<name>".
 
     Examples
     --------
@@ -97,8 +98,43 @@ def key_of(finding: Finding) -> str:
     if family == "performance":
         where = f":{finding.segment}" if finding.segment else ""
         return f"performance:{finding.statistic}{where}"
+    if finding.check == "drift.segment" and finding.segment and finding.column:
+        return segment_key(finding.segment, finding.column)
     whole = f"column:{finding.column}" if finding.column is not None else finding.check
     return _WHOLE.get(finding.check, whole)
+
+
+#: Keys of alarms about one column in one group: "segment:carrier=UA/dep_delay".
+SEGMENT = "segment:"
+
+
+def segment_key(segment: str, column: str) -> str:
+    """Name of the series of a column in one group, and of its alarm."""
+    return f"{SEGMENT}{segment.replace('%', '%25').replace('/', '%2F')}/{column}"
+
+
+def segment_of(key: str) -> tuple[str, str]:
+    """Group and column of such a key.
+
+    >>> segment_of(segment_key("carrier=U/A", "delay/min"))
+    ('carrier=U/A', 'delay/min')
+    """
+    segment, _, column = key.removeprefix(SEGMENT).partition("/")
+    return segment.replace("%2F", "/").replace("%25", "%"), column
+
+
+def column_of_segment(key: str) -> str:
+    """The column of such a key."""
+    return segment_of(key)[1]
+
+
+def key_of_series(name: str, owners: Mapping[str, str]) -> str:
+    """What an alarm about the verdict of that series or figure is called.
+
+    >>> key_of_series("e.pc0", {"e.pc0": "e"}), key_of_series("volume:rows", {})
+    ('column:e', 'volume:rows')
+    """
+    return f"column:{owners[name]}" if name in owners else name
 
 
 def _stem(statistic: str) -> str:

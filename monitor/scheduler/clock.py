@@ -67,6 +67,7 @@ class Clock:
             else:
                 waiting.remove(lease.monitor)
         self._held = None
+        self._guarded("outbox", self.pipeline.gather)  # the events of this round are one mail
         return done
 
     def deliver(self) -> None:
@@ -153,7 +154,7 @@ class Clock:
             thread.join()
 
     def _deliver(self) -> None:
-        delivered = self.pipeline.deliver()
+        delivered = self.pipeline.deliver(gathering=False)
         if delivered.sent or delivered.later or delivered.parked:
             self.say(
                 f"outbox: {delivered.sent} sent, {delivered.later} to be tried again, "

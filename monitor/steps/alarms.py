@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from monitor.checks.run import key_of
+from monitor.checks.run import SEGMENT, column_of_segment, key_of, key_of_series, segment_of
 from monitor.core.columns import Column
 from monitor.core.finding import Alarm, AlarmState, Finding
 from monitor.evidence import States, advance
 from monitor.evidence.types import Verdict
+from monitor.steps.people import People
 
 #: Findings that sum up others: they are told, but they are no event of their own.
 _SUMMARIES = frozenset({"drift.dataset"})
+_COLUMN = "column:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class Told:
     alarms: tuple[Alarm, ...]
     states: States
     mail: str  #: why a mail goes out: "first", "doubled", "escalated"; "" when none does
+    mailed: tuple[str, ...] = ()  #: alarms that are open and not muted
 
 
 def follow(
@@ -41,20 +45,54 @@ def follow(
     *,
     position: int,
     escalation_windows: int | None = None,
+    expected: Collection[str] = (),
+    facts_expected: bool = False,
+    people: People | None = None,
+    judged: Collection[str] | None = None,
 ) -> Told:
-    """Carry the alarms of a monitor over one window."""
-    signals = _signals(verdicts, findings, columns)
-    # A key that nothing speaks of any more (a rule that holds again) is calm, not forgotten.
+    """Carry the alarms of a monitor over one window.
+
+    Parameters
+    ----------
+    expected : series and figures that a named event explains: their alarms stay as they are.
+    facts_expected : an event explains broken rules and missing columns too.
+    people : who muted and acknowledged what; None: nobody.
+    judged : series and figures with a verdict in each window that has the rows for it, so that
+        silence is no calm there; None: all columns.
+    """
+    owners = {column.name: column.owner for column in columns}
+    held = {key_of_series(name, owners) for name in expected}
+    spoken = None if judged is None else {key_of_series(name, owners) for name in judged}
+    signals = _signals(verdicts, findings, owners, held, facts_expected=facts_expected)
+    # A fact that nothing speaks of any more (a rule that holds again) is calm, not forgotten.
     for name in states.open_names:
-        signals.setdefault(name, Signal(fired=False, calm=not _is_column(name)))
-    change = advance(states, signals, position, escalation_windows=escalation_windows)
+        of_columns = name.startswith((_COLUMN, SEGMENT))
+        silent = of_columns if spoken is None else name in spoken
+        silent = silent or name in held or facts_expected
+        signals.setdefault(name, Signal(fired=False, calm=not silent))
+    keys = {*signals, *states.open_names}
+    muted = {key for key in keys if people and people.muted(key, columns_of(key, findings))}
+    change = advance(
+        states,
+        signals,
+        position,
+        escalation_windows=escalation_windows,
+        quiet=muted | _parts(keys, states, signals),
+        acknowledged={key for key in keys if people and people.acknowledged(key)},
+    )
     groups: tuple[tuple[AlarmState, tuple[str, ...]], ...] = (
         ("opened", change.opened),
         ("open", change.still_open),
         ("closed", change.closed),
     )
-    alarms = tuple(alarm_of(key, state, findings) for state, keys in groups for key in sorted(keys))
-    return Told(alarms=alarms, states=change.states, mail=change.why)
+    years = _years(verdicts, owners)
+    alarms = tuple(
+        alarm_of(key, state, findings, years.get(key))
+        for state, keys in groups
+        for key in sorted(keys)
+    )
+    loud = tuple(a.key for a in alarms if a.state != "closed" and a.key not in muted)
+    return Told(alarms=alarms, states=change.states, mail=change.why, mailed=loud)
 
 
 def once(findings: Sequence[Finding]) -> tuple[Alarm, ...]:
@@ -67,7 +105,12 @@ def once(findings: Sequence[Finding]) -> tuple[Alarm, ...]:
     return tuple(alarm_of(key, "opened", findings) for key in keys)
 
 
-def alarm_of(key: str, state: AlarmState, findings: Sequence[Finding]) -> Alarm:
+def alarm_of(
+    key: str,
+    state: AlarmState,
+    findings: Sequence[Finding],
+    once_in_years: float | None = None,
+) -> Alarm:
     """The alarm with the findings that it rests on, the drifted ones if there are any."""
     own = [index for index, finding in enumerate(findings) if key_of(finding) == key]
     drifted = tuple(index for index in own if findings[index].drifted)
@@ -78,7 +121,20 @@ def alarm_of(key: str, state: AlarmState, findings: Sequence[Finding]) -> Alarm:
         title = f"{_subject(key)}: {findings[drifted[0]].message}"
     else:
         title = f"{_subject(key)} differs from the reference, though not surely in this window."
-    return Alarm(key=key, state=state, title=title, findings=shown)
+    return Alarm(key=key, state=state, title=title, findings=shown, once_in_years=once_in_years)
+
+
+def columns_of(key: str, findings: Sequence[Finding] = ()) -> tuple[str, ...]:
+    """Columns that an alarm is about.
+
+    >>> columns_of("column:temp"), columns_of("volume:rows")
+    (('temp',), ())
+    """
+    named = [finding.column for finding in findings if key_of(finding) == key and finding.column]
+    own = key.partition(":")[2] if key.startswith(_COLUMN) else None
+    if key.startswith(SEGMENT):
+        own = column_of_segment(key)
+    return tuple(dict.fromkeys([own] if own else named))
 
 
 def remember(states: States) -> dict[str, Any]:
@@ -92,18 +148,44 @@ def recall(stored: Mapping[str, Any] | None) -> States:
 
 
 def _signals(
-    verdicts: Mapping[str, Verdict], findings: Sequence[Finding], columns: Iterable[Column]
+    verdicts: Mapping[str, Verdict],
+    findings: Sequence[Finding],
+    owners: Mapping[str, str],
+    held: Collection[str],
+    *,
+    facts_expected: bool,
 ) -> dict[str, Signal]:
-    owner = {column.name: column.owner for column in columns}
     signals: dict[str, Signal] = {}
     for name, verdict in verdicts.items():
-        key = f"column:{owner[name]}" if name in owner else name
-        before = signals.get(key, Signal(fired=False, calm=True))
-        signals[key] = Signal(before.fired or verdict.fired, before.calm and verdict.calm)
-    for finding in findings:
+        key = key_of_series(name, owners)
+        if key not in held:
+            before = signals.get(key, Signal(fired=False, calm=True))
+            signals[key] = Signal(before.fired or verdict.fired, before.calm and verdict.calm)
+    for finding in findings if not facts_expected else ():
         if finding.drifted and _is_certain(finding):
             signals[key_of(finding)] = Signal(fired=True, calm=False)
     return signals
+
+
+def _parts(keys: Collection[str], states: States, signals: Mapping[str, Signal]) -> set[str]:
+    """Segments of columns that are open themselves: they are told with them."""
+    new = {key for key, signal in signals.items() if signal.fired}
+    return {
+        key
+        for key in keys
+        if key.startswith(SEGMENT)
+        and f"{_COLUMN}{column_of_segment(key)}" in {*states.open_names, *new}
+    }
+
+
+def _years(verdicts: Mapping[str, Verdict], owners: Mapping[str, str]) -> dict[str, float]:
+    """How often the strongest evidence of each alarm would come by chance."""
+    found: dict[str, float] = {}
+    for name, verdict in verdicts.items():
+        if verdict.fired and not math.isnan(verdict.once_in_years):
+            key = key_of_series(name, owners)
+            found[key] = max(found.get(key, 0.0), verdict.once_in_years)
+    return found
 
 
 def _is_certain(finding: Finding) -> bool:
@@ -111,10 +193,9 @@ def _is_certain(finding: Finding) -> bool:
     return finding.p_value is None and finding.check.startswith("quality.")
 
 
-def _is_column(key: str) -> bool:
-    return key.startswith("column:")
-
-
 def _subject(key: str) -> str:
+    if key.startswith(SEGMENT):
+        segment, column = segment_of(key)
+        return f"{column} where {segment}"
     _, _, rest = key.partition(":")
     return rest or key

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from monitor.checks.context import Context
 from monitor.checks.judged import observe
 from monitor.checks.quality_model_version import is_deployment
-from monitor.checks.run import run_checks
+from monitor.checks.run import key_of, key_of_series, run_checks
+from monitor.checks.wording import one_line
 from monitor.core.finding import Finding
 from monitor.core.ports import Note
 from monitor.core.window import Window
@@ -18,7 +19,9 @@ from monitor.evidence.types import Budget, IntArray, Verdict
 from monitor.profiles.types import Profile
 from monitor.steps import second_opinions
 from monitor.steps.baseline import Baseline
+from monitor.steps.known import Known
 from monitor.steps.observations import Seen, parts_of
+from monitor.steps.occasions import Occasion
 from monitor.steps.setup import Setup
 from monitor.steps.versions import Deployment, judged_by_its_own, marked
 
@@ -38,6 +41,8 @@ class Judged:
     context: Context
     baseline: Baseline  #: what the window was compared with
     deployment: Deployment | None = None
+    occasions: tuple[Occasion, ...] = ()  #: events that meet the window
+    expected: Mapping[str, Occasion] = field(default_factory=dict)  #: series, figure -> the event
 
 
 def judge_window(
@@ -58,15 +63,17 @@ def judge_window(
     if len(seen.parts) != baseline.step:  # off the grid: it stands alone
         recent = ()
     columns, figures = _budgets(baseline, budget, len(seen.parts))
-    windows = [*recent, seen][-max(budget.scales) :]
+    known = Known(setup, baseline.plan)
+    expected = known.expected(seen, window)
+    windows = [*recent, known.judged(seen, window, expected)][-max(budget.scales) :]
     verdicts = judge(baseline.evidence, parts_of(windows), position=position, budget=columns)
-    whole = [window.whole for window in windows]
+    whole = [one.whole for one in windows]
     verdicts |= judge(baseline.figures, whole, position=position, budget=figures)
     if deployment is not None:
         baseline, verdicts = judged_by_its_own(
             deployment, baseline, profile, verdicts, position=position, budgets=(columns, figures)
         )
-    return _judged(
+    judged = _judged(
         baseline,
         setup,
         profile,
@@ -77,6 +84,7 @@ def judge_window(
         window=window,
         now=now,
     )
+    return _explained(judged, known.meeting(window), expected)
 
 
 def judge_pair(
@@ -89,6 +97,27 @@ def judge_pair(
     if is_deployment(baseline.pooled, profile):
         verdicts = marked(verdicts, setup.roles)
     return _judged(baseline, setup, profile, seen, verdicts, notes=notes)
+
+
+def _explained(
+    judged: Judged, occasions: tuple[Occasion, ...], expected: Mapping[str, Occasion]
+) -> Judged:
+    """The findings that an event explains say so; their verdict stays as it is."""
+    if not occasions:
+        return judged
+    owners = {column.name: column.owner for column in judged.baseline.plan.every}
+    keys = {key_of_series(name, owners): by for name, by in expected.items()}
+    facts = next((one for one in occasions if one.explains_facts), None)
+
+    def explained(finding: Finding) -> Finding:
+        by = keys.get(key_of(finding)) or (facts if finding.p_value is None else None)
+        if by is None or not finding.drifted:
+            return finding
+        said = f"{finding.message.rstrip('.')} (expected: {one_line(by.name)})."
+        return replace(finding, message=said)
+
+    findings = tuple(explained(finding) for finding in judged.findings)
+    return replace(judged, findings=findings, occasions=occasions, expected=expected)
 
 
 def _shares(baseline: Baseline) -> tuple[float, float]:

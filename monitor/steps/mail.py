@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import reports
 from monitor.core.ports import Message
 from monitor.core.window import Window
 from monitor.steps import alarms as events
+from monitor.store.alarm_records import NewMail
 from monitor.store.records import NewMessage
 from reports.view import ReportView
 
@@ -20,6 +22,15 @@ _OCCASIONS = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mailing:
+    """What to remember after a window, and the mail that it causes (mostly none)."""
+
+    remembered: dict[str, Any]
+    messages: tuple[NewMessage, ...] = ()  #: one for each channel
+    mails: tuple[NewMail, ...] = ()  #: the same, once
+
+
 def messages(
     shown: ReportView,
     told: events.Told,
@@ -28,16 +39,19 @@ def messages(
     channels: Sequence[str],
     recipients: Sequence[str],
     stored: Mapping[str, Any] | None,
-) -> tuple[dict[str, Any], tuple[NewMessage, ...]]:
+    held: bool = False,
+) -> Mailing:
     """What to remember after this window, and the messages that it causes (often none).
 
     Running a window again gives the same message ids, so nothing is sent twice. Mails about one
-    event answer the first of them, so that a mail program shows them as one thread.
+    event answer the first of them, so that a mail program shows them as one thread. `held`: the
+    messages wait for those of other monitors, to go out as one.
     """
     remembered = events.remember(told.states)
     thread = (stored or {}).get("thread")
     if not told.mail:
-        return {**remembered, "thread": thread if told.states.open_names else None}, ()
+        kept = thread if told.states.open_names else None
+        return Mailing(remembered={**remembered, "thread": kept})
     message_id = _message_id(shown.monitor, window, told.mail)
     body = reports.mail(shown, occasion=_OCCASIONS.get(told.mail, ""))
     message = Message(
@@ -49,10 +63,14 @@ def messages(
         recipients=tuple(recipients),
     )
     first = message_id if told.mail == "first" or thread is None else thread
-    return {**remembered, "thread": first}, tuple(
-        NewMessage(channel=channel, message=message, order_key=f"{shown.monitor}:{first}")
+    order = f"{shown.monitor}:{first}"
+    summary = reports.in_short(shown) if held else None
+    sent = tuple(
+        NewMessage(channel=channel, message=message, order_key=order, summary=summary)
         for channel in channels
     )
+    mails = (NewMail(why=told.mail, message_id=message_id, keys=told.mailed),) if sent else ()
+    return Mailing(remembered={**remembered, "thread": first}, messages=sent, mails=mails)
 
 
 def _message_id(monitor: str, window: Window, why: str) -> str:

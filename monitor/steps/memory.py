@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from monitor.core.window import Window
 from monitor.steps import observations
 from monitor.steps.columns import Past
+from monitor.steps.known import Known
 from monitor.steps.observations import Seen
 from monitor.steps.sections import METRICS
 from monitor.store.records import StoredObservation
@@ -29,6 +31,7 @@ class Memory:
     monitor: str
     version: int
     window: Window
+    known: Known | None = None  #: what is left out of the windows before
 
     def position(self) -> int:
         """Running number of the window."""
@@ -36,7 +39,10 @@ class Memory:
 
     def recent(self, windows: int) -> list[Seen]:
         """The last so many windows, oldest first."""
-        return [observations.from_bytes(entry.observation) for entry in self._stored(windows)]
+        stored = self._stored(windows)
+        seen = [(observations.from_bytes(entry.observation), entry.window) for entry in stored]
+        known = self.known
+        return [one if known is None else known.blanked(one, window) for one, window in seen]
 
     def runs_of(
         self, version: str, *, limit: int, after: Window | None = None
@@ -69,12 +75,6 @@ class Memory:
             find = partial(self.store.runs.findings, self.monitor, windows=HISTORY - 1, until=until)
             told = find(drifted=True)
             figures = find(statistics=METRICS, segments=False)
-        opened = [
-            (alarm.key, alarm.opened.start)
-            for alarm in self.store.alarms.list(self.monitor)
-            if alarm.opened.start <= self.window.start
-            and (alarm.closed is None or alarm.closed.start >= self.window.start)
-        ]
         return Past(
             windows=[entry.window for entry in earlier],
             seen=[observations.from_bytes(entry.observation) for entry in earlier],
@@ -84,8 +84,18 @@ class Memory:
                 if not point.check.startswith(("bias.", "performance."))
             ),
             figures=figures,
-            since=dict(sorted(opened, key=lambda pair: pair[1])),
+            since=self.since(),
         )
+
+    def since(self) -> dict[str, datetime]:
+        """When the alarms opened that are open in this window, the oldest first."""
+        opened = [
+            (alarm.key, alarm.opened.start)
+            for alarm in self.store.alarms.list(self.monitor)
+            if alarm.opened.start <= self.window.start
+            and (alarm.closed is None or alarm.closed.start >= self.window.start)
+        ]
+        return dict(sorted(opened, key=lambda pair: pair[1]))
 
     def _stored(self, windows: int) -> list[StoredObservation]:
         return self.store.runs.observations(

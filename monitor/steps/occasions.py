@@ -100,9 +100,10 @@ def without(seen: Observation, names: Collection[str]) -> Observation:
     """The window as if it said nothing about these."""
     if not names:
         return seen
-    return Observation(
-        {name: counts for name, counts in seen.counts.items() if name not in names},
-        {name: value for name, value in seen.scalars.items() if name not in names},
+    return replace(
+        seen,
+        counts={name: counts for name, counts in seen.counts.items() if name not in names},
+        scalars={name: value for name, value in seen.scalars.items() if name not in names},
     )
 
 

@@ -17,6 +17,7 @@ from monitor.profiles.types import Profile
 from monitor.steps import baseline as learning
 from monitor.steps.baseline import GOOD_WINDOWS, Baseline
 from monitor.steps.observations import parts_of
+from monitor.steps.occasions import of_the_model
 from monitor.steps.setup import Setup
 
 if TYPE_CHECKING:  # a comparison has no store
@@ -123,12 +124,6 @@ def marked(verdicts: Mapping[str, Verdict], roles: Roles) -> dict[str, Verdict]:
         else verdict
         for name, verdict in verdicts.items()
     }
-
-
-def of_the_model(name: str, roles: Roles) -> bool:
-    """Predictions, scores and what is computed from them: a deployment changes them by design."""
-    own = {roles.prediction, *roles.scores}
-    return name in own or name.startswith(("bias:", "performance:"))
 
 
 def _joined(baseline: Baseline, own: Baseline) -> Baseline:

@@ -103,7 +103,10 @@ def record_mails(
     keep = [mail.message_id for mail in mails]
     sent = (
         sa.select(OutboxItemRow.id)
-        .where(OutboxItemRow.message_id == AlarmMailRow.message_id, OutboxItemRow.state == "sent")
+        .where(
+            OutboxItemRow.message_id == AlarmMailRow.message_id,
+            OutboxItemRow.state.in_(("sent", "gathered")),
+        )
         .exists()
     )
     session.execute(

@@ -172,7 +172,10 @@ def cancel_stale(session: Session, run: RunRow, keep: Collection[str]) -> None:
     )
 
 
-_UNTOUCHED = (OutboxItemRow.attempts == 0, OutboxItemRow.state.in_(("pending", "cancelled")))
+_UNTOUCHED = (
+    OutboxItemRow.attempts == 0,
+    OutboxItemRow.state.in_(("pending", "held", "cancelled")),
+)
 
 
 def _new(monitor: str, item: NewMessage, *, now: datetime, run_id: int | None) -> dict[str, Any]:
@@ -187,13 +190,13 @@ def _new(monitor: str, item: NewMessage, *, now: datetime, run_id: int | None) -
         "subject": message.subject,
         "order_key": item.order_key,
         "order_digest": digest(item.order_key) if item.order_key else None,
-        "state": "pending",
+        "state": "pending" if item.summary is None else "held",
         "worker": "",
         "retry_at": now,
         "attempts": 0,
         "last_error": "",
         "created_at": now,
-        "payload": _to_payload(message),
+        "payload": {**_to_payload(message), "summary": item.summary},
     }
 
 
@@ -212,7 +215,8 @@ def _to_payload(message: Message) -> dict[str, Any]:
     }
 
 
-def _to_message(payload: dict[str, Any]) -> Message:
+def message_of(payload: dict[str, Any]) -> Message:
+    """The message that a row of the outbox holds."""
     return Message(
         message_id=payload["message_id"],
         subject=payload["subject"],
@@ -267,7 +271,7 @@ def _take(row: OutboxItemRow, *, worker: str, until: datetime) -> OutboxRow:
         id=row.id,
         monitor=row.monitor,
         channel=row.channel,
-        message=_to_message(row.payload),
+        message=message_of(row.payload),
         order_key=row.order_key,
         token=token,
         attempts=row.attempts,

@@ -16,6 +16,7 @@ class Verdict:
 
     fired: bool = False
     calm: bool = True
+    once_in_years: float = 250.0
 
 
 COLUMNS = [
