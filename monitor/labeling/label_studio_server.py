@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from monitor.core.errors import LabelingError, RefusedError
@@ -22,17 +22,11 @@ _LONGEST_LOOKUP = 4_000
 _PAGE = 100
 #: Tasks are read again that changed so long before the cursor: a transaction may commit late.
 _OVERLAP = timedelta(seconds=60)
+#: `include` counts for the annotations inside of tasks too.
+_CHANGED = (
+    "id,updated_at,annotations,result,completed_by,was_cancelled,ground_truth,created_at,lead_time"
+)
 _EVENTS = ["ANNOTATION_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_DELETED"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Cursor:
-    at: str = ""
-
-    @classmethod
-    def read(cls, text: str) -> _Cursor:
-        since = moment(text)
-        return cls("" if since is None else (since - _OVERLAP).isoformat())
 
 
 class LabelStudioServer:
@@ -119,7 +113,7 @@ class LabelStudioServer:
             wanted = set(part)
             what = _filter("data.driftloop_id", "in_list", "List", list(part))
             fields = "id,data,total_annotations,cancelled_annotations"
-            for one in self._tasks(project, [what], fields):
+            for one in self._every(project, [what], fields):
                 ours = one["data"].get("driftloop_id")
                 if ours in wanted:
                     answers = one["total_annotations"] + one["cancelled_annotations"]
@@ -160,11 +154,13 @@ class LabelStudioServer:
 
     def changed(self, project: str, spec: LabelSpec, cursor: str) -> Iterator[Changes]:
         """Tasks that changed; see `tool.Tool.changed`. The cursor is a time of the server."""
-        since, seen = _Cursor.read(cursor).at, set[int]()
+        start = moment(cursor)
+        since = None if start is None else start - _OVERLAP
+        seen = set[int]()
         newest, page = cursor, 1
         while True:
-            what = [_filter("updated_at", "greater_or_equal", "Datetime", since)] if since else []
-            tasks = self._page(project, what, "id,updated_at,annotations", page)
+            what = [] if since is None else [_since(since)]
+            tasks = self._page(project, what, _CHANGED, page)
             new = [one for one in tasks if one["id"] not in seen]
             seen.update(one["id"] for one in new)
             if tasks:
@@ -178,13 +174,16 @@ class LabelStudioServer:
             if len(tasks) < _PAGE:
                 return
             # By time, not by page number: what changes meanwhile moves behind the page.
-            last = tasks[-1]["updated_at"]
+            last = moment(tasks[-1]["updated_at"])
             since, page = (last, 1) if last != since else (since, page + 1)
             if page == 1:
-                seen = {one["id"] for one in tasks if one["updated_at"] == last}
+                seen = {one["id"] for one in tasks if moment(one["updated_at"]) == last}
 
     def _answers(self, one: Mapping[str, Any], spec: LabelSpec) -> Iterator[Answer]:
-        for annotation in one["annotations"]:
+        for listed in one["annotations"]:
+            annotation = listed
+            if "result" not in listed:  # some releases list stubs
+                annotation = self._wire.get(f"/api/annotations/{int(listed['id'])}/")
             who = self._user(annotation.get("completed_by"))
             yield answer_of(str(one["id"]), annotation, spec, who)
 
@@ -204,19 +203,19 @@ class LabelStudioServer:
         found = {}
         for part in _parts(tasks):
             what = _filter("id", "in_list", "Number", [int(one) for one in part])
-            for one in self._tasks(project, [what], "id,data"):
+            for one in self._every(project, [what], "id,data"):
                 ours = one["data"].get("driftloop_id")
                 if isinstance(ours, str):
                     found[str(one["id"])] = ours
         return found
 
-    def missing(self, project: str, tasks: Sequence[str]) -> Sequence[str]:
-        """Tasks that are gone; see `tool.Tool.missing`."""
-        total = self._wire.get(f"/api/projects/{int(project)}/")["task_number"]
-        if total is not None and total >= len(tasks):
-            return []
-        there = {str(one["id"]) for one in self._tasks(project, [], "id")}
-        return [one for one in tasks if one not in there]
+    def size(self, project: str) -> int:
+        """How many tasks a project has."""
+        return int(self._wire.get(f"/api/projects/{int(project)}/")["task_number"] or 0)
+
+    def tasks(self, project: str) -> Set[str]:
+        """The ids of all tasks of a project."""
+        return {str(one["id"]) for one in self._every(project, [], "id")}
 
     def watch(self, project: str, url: str, secret: str) -> None:
         """One webhook for a project; see `tool.Tool.watch`."""
@@ -239,7 +238,7 @@ class LabelStudioServer:
             path = f"/api/webhooks/{ours[0]['id']}/"
             self._wire.call("PATCH", path, body=wanted, repeatable=True)
 
-    def _tasks(
+    def _every(
         self, project: str, filters: list[dict[str, Any]], fields: str
     ) -> Iterator[Mapping[str, Any]]:
         """All tasks that the filters let through, in the order in which they were made."""
@@ -294,6 +293,12 @@ def _settings(title: str, spec: LabelSpec, annotators: int) -> dict[str, Any]:
 def _filter(column: str, operator: str, kind: str, value: Any) -> dict[str, Any]:
     name = f"filter:tasks:{column}"
     return {"filter": name, "operator": operator, "type": kind, "value": value}
+
+
+def _since(time: datetime) -> dict[str, Any]:
+    """The one format of times that this filter knows."""
+    text = time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return _filter("updated_at", "greater_or_equal", "Datetime", text)
 
 
 def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Literal, Protocol
@@ -112,8 +112,12 @@ class Tool(Protocol):
         """Our id in the data of each task that has one."""
         ...
 
-    def missing(self, project: str, tasks: Sequence[str]) -> Sequence[str]:
-        """Which of these tasks are not in the project any more."""
+    def size(self, project: str) -> int:
+        """How many tasks a project has."""
+        ...
+
+    def tasks(self, project: str) -> Set[str]:
+        """The ids of all tasks of a project."""
         ...
 
     def watch(self, project: str, url: str, secret: str) -> None:

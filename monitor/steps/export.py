@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import BinaryIO
 
 from monitor.config import MonitorConfig
@@ -57,7 +57,7 @@ def spec_of(monitor: MonitorConfig, reference: Profile | None) -> LabelSpec:
 
 def write(rows: Iterable[QueueRow], name: str, spec: LabelSpec, out: BinaryIO) -> ExportCount:
     """Write the rows in one format; what was left out is counted."""
-    return exporter(name).write(_items(rows), spec, out)
+    return exporter(name).write(map(item_of, rows), spec, out)
 
 
 def _classes(reference: Profile, column: str | None) -> tuple[str, ...]:
@@ -67,21 +67,21 @@ def _classes(reference: Profile, column: str | None) -> tuple[str, ...]:
     return tuple(sorted(profile.levels))
 
 
-def _items(rows: Iterable[QueueRow]) -> Iterator[Item]:
-    for row in rows:
-        yield Item(
-            id=row.row_id,
-            monitor=row.monitor,
-            window_start=row.window.start.isoformat(),
-            window_end=row.window.end.isoformat(),
-            reason=row.reason,
-            reason_text=row.reason_text,
-            score=row.score,
-            inclusion_probability=row.inclusion_probability,
-            weight=row.weight,
-            data=row.data,
-            prediction=row.prediction,
-            prediction_score=row.prediction_score,
-            model_version=row.model_version,
-            image=row.image,
-        )
+def item_of(row: QueueRow) -> Item:
+    """A row of the queue as annotation tools get it."""
+    return Item(
+        id=row.row_id,
+        monitor=row.monitor,
+        window_start=row.window.start.isoformat(),
+        window_end=row.window.end.isoformat(),
+        reason=row.reason,
+        reason_text=row.reason_text,
+        score=row.score,
+        inclusion_probability=row.inclusion_probability,
+        weight=row.weight,
+        data=row.data,
+        prediction=row.prediction,
+        prediction_score=row.prediction_score,
+        model_version=row.model_version,
+        image=row.image,
+    )

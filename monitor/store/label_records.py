@@ -17,7 +17,8 @@ from monitor.core.window import Window
 LabelState = Literal["active", "skipped", "refused", "superseded", "deleted"]
 #: annotators  the first project; experts: the second one, for rows that were disputed
 Stage = Literal["annotators", "experts"]
-PushState = Literal["planned", "pushed", "refused"]
+#: gone: somebody deleted its task there
+PushState = Literal["planned", "pushed", "refused", "gone"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import get_args
 
 import numpy as np
 import sqlalchemy as sa
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from monitor.store.engine import CHUNK, Database
 from monitor.store.label_models import PushRow, ToolProjectRow
-from monitor.store.label_records import Arrival, NewPush, Push, Stage
+from monitor.store.label_records import Arrival, NewPush, Push, PushState, Stage
 from monitor.store.models import QueueItemRow
 from monitor.store.queue import advance, stored_row
 from monitor.store.records import QueueRow, QueueState
@@ -159,6 +160,16 @@ class Pushes:
                 if refused:
                     row.state = "refused"
 
+    def gone(self, monitor: str, pushes: Sequence[int]) -> None:
+        """Note that somebody deleted their tasks in the tool."""
+        with self._database.writing() as session:
+            rows = _locked(session, pushes)
+            for row in rows:
+                row.state = "gone"
+            session.flush()
+            for tool, project in {(row.tool, row.project) for row in rows}:
+                _count(session, monitor, tool, project)
+
     def of_tasks(
         self, monitor: str, tool: str, project: str, tasks: Sequence[str] | None = None
     ) -> dict[str, Push]:
@@ -203,7 +214,7 @@ class Pushes:
         return found
 
     def counts(self, monitor: str, tool: str) -> dict[str, int]:
-        """How many rows are planned, pushed and refused."""
+        """How many rows are in each state on their way."""
         query = (
             sa.select(PushRow.state, sa.func.count())
             .where(PushRow.monitor == monitor, PushRow.tool == tool)
@@ -211,7 +222,7 @@ class Pushes:
         )
         with self._database.reading() as session:
             found = dict(session.execute(query).all())
-        return {state: found.get(state, 0) for state in ("planned", "pushed", "refused")}
+        return {state: found.get(state, 0) for state in get_args(PushState)}
 
     def refusals(self, monitor: str, tool: str, *, limit: int = 100) -> list[Push]:
         """Rows that the tool did not want, or took only without their draft, newest first."""
@@ -239,7 +250,12 @@ def _locked(session: Session, ids: Sequence[int]) -> list[PushRow]:
 
 
 def _count(session: Session, monitor: str, tool: str, project: str) -> None:
-    there = (PushRow.monitor == monitor, PushRow.tool == tool, PushRow.project == project)
+    there = (
+        PushRow.monitor == monitor,
+        PushRow.tool == tool,
+        PushRow.project == project,
+        PushRow.state == "pushed",
+    )
     count = sa.select(sa.func.count()).select_from(PushRow).where(*there).scalar_subquery()
     session.execute(
         sa.update(ToolProjectRow)

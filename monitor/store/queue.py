@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -128,9 +128,18 @@ class Queue:
         return {state: found.get(state, 0) for state in STEPS}
 
     def mark(
-        self, monitor: str, row_ids: Iterable[str], state: QueueState, *, by: str = ""
+        self,
+        monitor: str,
+        row_ids: Iterable[str],
+        state: QueueState,
+        *,
+        by: str = "",
+        only: Container[QueueState] | None = None,
     ) -> Marked:
-        """Move rows to that state, where the step is allowed (`STEPS`); what became of each."""
+        """Move rows to that state, where the step is allowed (`STEPS`); what became of each.
+
+        `only` names the states out of which they may be moved, where not all may.
+        """
         asked = list(dict.fromkeys(row_ids))
         found: dict[str, _Place] = {}
         with self._database.writing() as session:
@@ -138,7 +147,11 @@ class Queue:
                 part = [digest(row_id) for row_id in asked[start : start + CHUNK]]
                 query = _places(monitor).where(QueueItemRow.row_digest.in_(part))
                 found |= {place.row_id: place for place in _lock(session, query)}
-            able = [place for place in found.values() if state in STEPS[place.state]]
+            able = [
+                place
+                for place in found.values()
+                if state in STEPS[place.state] and (only is None or place.state in only)
+            ]
             _move(session, able, state, now=self._database.now(session), by=by)
         changed = {place.row_id for place in able}
         still = {i for i, place in found.items() if place.state == state}

@@ -105,6 +105,12 @@ class Tools:
             row = session.scalars(sa.select(ToolProjectRow).filter_by(**mine)).one()
             return _project(row)
 
+    def tasks(self, project: int) -> int:
+        """How many rows are known to be in a project."""
+        query = sa.select(ToolProjectRow.tasks).where(ToolProjectRow.id == project)
+        with self._database.reading() as session:
+            return session.scalars(query).one()
+
     def set_cursor(self, project: int, cursor: str) -> None:
         """Note how far the answers of a project were read, and that it was asked just now."""
         with self._database.writing() as session:

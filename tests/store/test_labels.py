@@ -255,6 +255,7 @@ def test_a_failure_is_kept_and_a_refusal_is_not_tried_again(filled):
         "planned": 4,
         "pushed": 0,
         "refused": 1,
+        "gone": 0,
     }
     assert [push.row_id for push in filled.pushes.refusals(MONITOR, "label-studio")] == ["1", "0"]
 
