@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from datetime import date
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
 import pydantic
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from monitor.config.columns import Names, Section
 from monitor.config.moments import Moment, instant
 
 EventKind = Literal["holiday", "incident", "deployment", "excluded", "other"]
+
+
+def _day(value: object) -> object:
+    """A TOML date or ISO text; numbers are refused, pydantic would take them."""
+    if isinstance(value, str):
+        return value
+    if type(value) is not date:
+        msg = "is not a date; write it as 2024-12-25"
+        raise ValueError(msg)
+    return value
+
+
+class SeasonConfig(Section):
+    """What is known of windows beforehand, besides their hour and weekday."""
+
+    #: Days that are unlike others; judged by those in the reference, from three windows on.
+    holidays: tuple[Annotated[date, BeforeValidator(_day)], ...] = ()
+    yearly: bool = False  #: compare with the same season, where the reference has a whole year
 
 
 class EventConfig(Section):

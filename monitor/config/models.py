@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from monitor.config.cadence import Cadence
 from monitor.config.columns import ColumnsConfig, OverrideConfig, RuleConfig, Section, listed
-from monitor.config.events import EventConfig
+from monitor.config.events import EventConfig, SeasonConfig
 from monitor.config.moments import Moment, instant
 from monitor.config.service import Duration, HeartbeatConfig, RetentionConfig
 from monitor.core.errors import ConfigError
@@ -217,6 +217,7 @@ class MonitorConfig(Section):
     queue: QueueConfig = QueueConfig()
     recipients: Addresses = ()
     checks: ChecksConfig = ChecksConfig()
+    season: SeasonConfig = SeasonConfig()
 
     @pydantic.model_validator(mode="after")
     def _consistent(self) -> Self:

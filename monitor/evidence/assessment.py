@@ -10,7 +10,7 @@ import numpy as np
 from monitor.evidence.contrasts import SCALAR
 from monitor.evidence.effects import effects, expected_share, gates, totals
 from monitor.evidence.layout import BoolArray
-from monitor.evidence.pvalues import p_values
+from monitor.evidence.pvalues import ALARMING, INTERESTING, p_values
 from monitor.evidence.reference import Reference
 from monitor.evidence.sight import fewest_rows
 from monitor.evidence.types import Budget, FloatArray, Observation
@@ -78,7 +78,10 @@ def assess(
     shares: Mapping[str, float] | None = None,
     only_due: bool = False,
 ) -> Assessment:
-    """The numbers of `judge`, before they become verdicts."""
+    """The numbers of `judge`, before they become verdicts.
+
+    `only_due` looks at the scales that are due and is exact about p only where a column may fire.
+    """
     every = np.array([max(1, scale // 2) for scale in budget.scales], dtype=np.int64)
     use = [
         i
@@ -93,7 +96,8 @@ def assess(
     rate = RESERVE * budget.per_year / budget.windows_per_year
     threshold = rate * weight * every[:, None] * own
     enough, needed = enough_rows(reference, merged, threshold)
-    p = np.where(enough, p_values(reference, merged), 1.0)
+    interesting = max(ALARMING, float(threshold.max(initial=0.0))) if only_due else INTERESTING
+    p = np.where(enough, p_values(reference, merged, interesting), 1.0)
     effect, expected, over = measured(reference, merged)
     due = position % every == 0
     fired = due[:, None] & (threshold > 0) & (p <= threshold) & over & merged.said

@@ -20,6 +20,8 @@ from monitor.evidence.weigh import Merged, predictive
 RARE = 50.0
 #: Above this p nothing is decided, and the costly tails are left out.
 INTERESTING = 0.05
+#: The same where only alarms are wanted, not their end: all thresholds lie below it.
+ALARMING = 2e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,25 +81,28 @@ class _Look:
         return result
 
 
-def p_values(reference: Reference, merged: Merged) -> FloatArray:
-    """P of each contrast at each scale, shape (n_scales, n_contrasts); 1 where nothing is said."""
+def p_values(reference: Reference, merged: Merged, interesting: float = INTERESTING) -> FloatArray:
+    """P of each contrast at each scale, shape (n_scales, n_contrasts); 1 where nothing is said.
+
+    Where the normal tail is above `interesting` it stands for the others, which are never smaller.
+    """
     side = sides(reference)
     result = np.ones_like(merged.value)
     for scale in range(len(merged.scales)):
         at = np.flatnonzero(merged.said[scale])
         if not len(at):
             continue
-        one_sided = _tail(_Look.at(reference, merged, scale, at))
+        one_sided = _tail(_Look.at(reference, merged, scale, at), interesting)
         sign = np.sign(merged.excess[scale, at])
         directed = np.where(sign == side[at], one_sided, 1.0)
         result[scale, at] = np.where(side[at] == 0, np.minimum(1.0, 2 * one_sided), directed)
     return result
 
 
-def _tail(look: _Look) -> FloatArray:
+def _tail(look: _Look, interesting: float) -> FloatArray:
     """The larger of the tails that apply, one-sided."""
     result = tails.normal_mixture(look.excess, look.variance, look.weights)
-    near = np.flatnonzero(result < INTERESTING)
+    near = np.flatnonzero(result < interesting)
     if len(near):
         result[near] = np.maximum(result[near], _other_tail(look.take(near)))
     return result

@@ -75,7 +75,10 @@ def gamma_mixture(
     value : array, shape (n,), with the continuity correction
     variance, skewness, weights : arrays, shape (n, n_cells)
     """
-    tail = pearson3(value[:, None] / np.sqrt(variance), skewness)
+    held = weights > 0
+    scaled = value[:, None] / np.sqrt(variance)
+    tail = np.zeros_like(scaled)
+    tail[held] = pearson3(scaled[held], skewness[held])
     result: FloatArray = np.einsum("ng,ng->n", weights, tail)
     return result
 

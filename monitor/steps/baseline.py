@@ -27,6 +27,7 @@ from monitor.steps import labels as later
 from monitor.steps.engine import Engine
 from monitor.steps.exclusions import Parts
 from monitor.steps.observations import Seen
+from monitor.steps.season import Seasons, dated, whole_of
 from monitor.steps.setup import Setup
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Baseline:
     folds: Mapping[str, Fold]
     scalars: ScalarPlan
     version: int | None = None
+    seasons: Seasons | None = None  #: what is known of windows beforehand
     first_windows: int = 0  #: of a learning period; 0: the config names the reference
     apart: frozenset[str] = frozenset()  #: columns with a reference of their own (steps.versions)
 
@@ -62,6 +64,10 @@ class Baseline:
             parts=tuple(observe(self.folds, part) for part in parts),
             whole=observe(self.folds, whole, self.scalars.values(whole)),
         )
+
+    def dated(self, seen: Seen, window: Window) -> Seen:
+        """A window that knows its place in the calendar of the reference."""
+        return seen if self.seasons is None else self.seasons.dated(seen, window)
 
 
 def build(
@@ -90,12 +96,13 @@ def build(
     parts = engine.profile_split(reading, plan, splitter)
     if not any(part.rows for part in parts):
         _refuse_empty(source, window)
-    return _learned(plan, parts, setup, step=step, by_time=isinstance(splitter, ByTime))
+    times = splitter.windows if isinstance(splitter, ByTime) else None
+    return _learned(plan, parts, setup, step=step, times=times)
 
 
 def learned_from(plan: Plan, windows: Sequence[Profile], setup: Setup) -> Baseline:
     """A reference made of windows that were profiled before; no row is read."""
-    return _learned(plan, windows, setup, step=1, by_time=True)
+    return replace(_learned(plan, windows, setup, step=1, times=()), by_time=True)
 
 
 def restore(
@@ -108,6 +115,7 @@ def restore(
     step: int,
     by_time: bool,
     effects: Mapping[str, float],
+    seasons: Seasons | None,
     setup: Setup,
 ) -> Baseline:
     """A stored reference: bins and scalars follow from the pooled profile."""
@@ -120,6 +128,7 @@ def restore(
         by_time=by_time,
         evidence=evidence,
         figures=figures,
+        seasons=seasons,
         series={one.name: one for one in series},
         folds=folds,
         scalars=replace(
@@ -209,20 +218,31 @@ def _backwards(cadence: Cadence, extent: Window) -> list[Window]:
 
 
 def _learned(
-    plan: Plan, parts: Sequence[Profile], setup: Setup, *, step: int, by_time: bool
+    plan: Plan,
+    parts: Sequence[Profile],
+    setup: Setup,
+    *,
+    step: int,
+    times: Sequence[Window] | None,
 ) -> Baseline:
+    """`times` are those of the parts; empty: not known, None: they are no stretches of time."""
+    by_time = times is not None
+    seasons = Seasons.covered_by(times or (), step, setup)
     spared = Parts.of(parts, plan, setup.occasions, step)
     pooled, whole, parts = spared.pooled(), spared.windows(), spared.kept
     series, folds, scalars = _judged(plan, pooled, setup, whole, by_time=by_time)
     names = [one.name for one in series]
+    observed, values = spared.observe(folds), spared.figures(scalars, plan)
+    if seasons is not None:
+        observed = dated(seasons.parts, observed, times or ())
+        values = dated(seasons.whole, values, whole_of(times or (), step))
     evidence = Reference.learn(
         series,
         (),
-        spared.observe(folds),
+        observed,
         design_effects={name: _clustering(parts, name, "blocks") for name in names},
         missing_design_effects={name: _clustering(parts, name, "missing_blocks") for name in names},
     )
-    values = spared.figures(scalars, plan)
     return Baseline(
         plan=plan,
         pooled=pooled,
@@ -231,6 +251,7 @@ def _learned(
         by_time=by_time,
         evidence=evidence,
         figures=Reference.learn((), scalars.specs, values, design_effects={}),
+        seasons=seasons,
         series={one.name: one for one in series},
         folds=folds,
         scalars=scalars,

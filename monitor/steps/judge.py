@@ -60,12 +60,14 @@ def judge_window(
     deployment: Deployment | None = None,
 ) -> Judged:
     """A window of a monitor, with the windows before it (oldest first) for the longer scales."""
+    seen = baseline.dated(seen, window)
     if len(seen.parts) != baseline.step:  # off the grid: it stands alone
         recent = ()
     columns, figures = _budgets(baseline, budget, len(seen.parts))
     known = Known(setup, baseline.plan)
     expected = known.expected(seen, window)
     windows = [*recent, known.judged(seen, window, expected)][-max(budget.scales) :]
+    windows = [one.spoken() for one in windows]
     verdicts = judge(baseline.evidence, parts_of(windows), position=position, budget=columns)
     whole = [one.whole for one in windows]
     verdicts |= judge(baseline.figures, whole, position=position, budget=figures)

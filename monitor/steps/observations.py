@@ -20,6 +20,17 @@ class Seen:
 
     parts: tuple[Observation, ...]
     whole: Observation
+    aside: bool = False  #: a holiday of which the reference knows nothing: it is not judged
+
+    def spoken(self) -> Seen:
+        """What is judged of it: nothing at all where it stands aside."""
+        if not self.aside:
+            return self
+        return Seen(tuple(_nothing(one) for one in self.parts), _nothing(self.whole), aside=True)
+
+
+def _nothing(one: Observation) -> Observation:
+    return Observation({}, {}, one.calendar)
 
 
 def to_bytes(seen: Seen) -> bytes:
@@ -33,7 +44,7 @@ def from_bytes(data: bytes) -> Seen:
     if not isinstance(seen, Seen):
         msg = f"These bytes hold a {type(seen).__name__}, not an observation."
         raise ProfileError(msg)
-    return Seen(tuple(seen.parts), seen.whole)
+    return Seen(tuple(seen.parts), seen.whole, seen.aside)
 
 
 def parts_of(windows: Sequence[Seen]) -> list[Observation]:

@@ -19,7 +19,7 @@ from monitor.evidence.reference import FEWEST_WINDOWS
 from monitor.evidence.state import CALM_WINDOWS
 from monitor.evidence.types import Budget, Verdict
 from monitor.profiles.types import Profile
-from monitor.steps import cells, sections
+from monitor.steps import cells, season, sections
 from monitor.steps.baseline import GOOD_WINDOWS, Baseline
 from monitor.steps.columns import Columns, Past
 from monitor.steps.judge import Judged
@@ -247,9 +247,10 @@ _ONE_WINDOW = (
 def _of_sight(run: Run) -> list[tuple[str, str]]:
     """What a reference with this history can show, and what it cannot."""
     baseline, texts = run.baseline, []
-    if baseline.by_time:
-        text = "A season of the year that the reference has not seen looks like drift."
-        texts.append(("season", text))
+    if baseline.by_time and run.window is not None:
+        pooled = baseline.pooled
+        said = season.notes(baseline.seasons, pooled.first, pooled.last, run.window)
+        texts.extend(("season", text) for text in said)
     else:
         text = (
             f"The reference has no history: {baseline.windows} blocks in file order stand in for "

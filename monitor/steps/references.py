@@ -23,6 +23,7 @@ from monitor.steps import labels as later
 from monitor.steps.baseline import Baseline
 from monitor.steps.engine import Engine
 from monitor.steps.places import Places
+from monitor.steps.season import Seasons
 from monitor.steps.setup import Setup, fingerprint
 from monitor.store.records import NewReference, StoredReference
 from monitor.store.store import Store
@@ -148,6 +149,7 @@ def _to_store(learned: Baseline, print_: str, source: str) -> NewReference:
             "config": print_,
             "by_time": learned.by_time,
             "step": learned.step,
+            "seasons": learned.seasons.to_dict() if learned.seasons else None,
             "first_windows": learned.first_windows,
             "design_effect": learned.scalars.design_effect,
             "agreement_effect": learned.scalars.agreement_effect,
@@ -171,6 +173,7 @@ def _restored(stored: StoredReference, setup: Setup) -> Baseline:
         windows=stored.windows,
         step=int(stored.meta["step"]),
         by_time=bool(stored.meta["by_time"]),
+        seasons=Seasons.from_dict(stored.meta.get("seasons")),
         effects={name: float(stored.meta[name]) for name in ("design_effect", "agreement_effect")},
         setup=setup,
     )

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pydantic
@@ -42,6 +43,8 @@ class Setup:
     check_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     tests: tuple[str, ...] = ()
     sample_size: int = 10_000
+    holidays: tuple[date, ...] = ()
+    yearly: bool = False  #: the season of the year is taken from the reference
     occasions: tuple[Occasion, ...] = ()  #: times that a person knows of
     metrics: tuple[OverrideConfig, ...] = ()  #: what a person says about figures
     groups: Mapping[str, str] = field(default_factory=dict)  #: column -> declared group
@@ -85,6 +88,8 @@ def of_monitor(monitor: MonitorConfig) -> Setup:
         disabled=monitor.checks.off,
         check_options=monitor.checks.options,
         tests=monitor.tests,
+        holidays=monitor.season.holidays,
+        yearly=monitor.season.yearly,
         occasions=occasions_of(monitor),
         metrics=tuple(entry for entry in monitor.overrides if entry.metric),
         groups={e.column: e.group for e in monitor.overrides if e.column and e.group},
@@ -95,6 +100,8 @@ def fingerprint(monitor: MonitorConfig) -> str:
     """Changes when the reference must be learned again: other data, columns, rules or gates."""
     keys = ("source", "reference", "window", "anchor", "timezone", "columns", "rules", "overrides")
     parts = {key: _plain(getattr(monitor, key)) for key in keys}
+    if monitor.season != type(monitor.season)():
+        parts["season"] = _plain(monitor.season)
     parts["overrides"] = [_learned(entry) for entry in monitor.overrides]
     stretch = monitor.reference_window
     known = meeting(occasions_of(monitor), stretch) if stretch else ()
