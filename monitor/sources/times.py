@@ -38,6 +38,7 @@ class Clock:
     unit: TimeUnit | None = None  #: of a column of numbers
     format: str | None = None  #: of a column of text that is not ISO 8601, as in strptime
     source: str = "the source"
+    zone: str | None = None  #: of times that carry none; None: UTC, which is then noted
 
     def check(self, schema: pa.Schema) -> None:
         """Raise unless the column is there and can be a time."""
@@ -62,14 +63,21 @@ class Clock:
     def _read(self, array: pa.Array, tally: Tally) -> pa.Array:
         dtype = array.type
         if pa.types.is_timestamp(dtype):
-            tally.without_zone |= dtype.tz is None
-            return array.cast(pa.timestamp("us", tz=dtype.tz), safe=False).cast(UTC_MICROSECONDS)
+            micro = array.cast(pa.timestamp("us", tz=dtype.tz), safe=False)
+            return micro.cast(UTC_MICROSECONDS) if dtype.tz else self._placed(micro, tally)
         if pa.types.is_date(dtype):
-            tally.without_zone = True
-            return array.cast(pa.timestamp("us")).cast(UTC_MICROSECONDS)
+            return self._placed(array.cast(pa.timestamp("us")), tally)
         if pa.types.is_integer(dtype) or pa.types.is_floating(dtype):
             return self._count(array)
         return self._parse(array.cast(pa.string()), tally)
+
+    def _placed(self, naive: pa.Array, tally: Tally) -> pa.Array:
+        """Times without a zone, in that of the clock; where an hour is twice, the first one."""
+        if self.zone is None:
+            tally.without_zone = True
+            return naive.cast(UTC_MICROSECONDS)
+        when = {"ambiguous": "earliest", "nonexistent": "earliest"}
+        return pc.assume_timezone(naive, self.zone, **when).cast(UTC_MICROSECONDS)
 
     def statistic(self, raw: int, dtype: pa.DataType) -> int | None:
         """A stored minimum or maximum (the file's raw integer) in microseconds UTC.
@@ -101,9 +109,9 @@ class Clock:
         tally.text_times = True
         texts = pc.utf8_trim_whitespace(array)
         if self.format is not None:
-            tally.without_zone |= "%z" not in self.format
             parsed = pc.strptime(texts, format=self.format, unit="us", error_is_null=True)
-            result = parsed.cast(UTC_MICROSECONDS)
+            zoned = "%z" in self.format
+            result = parsed.cast(UTC_MICROSECONDS) if zoned else self._placed(parsed, tally)
         else:
             result = self._parse_iso(texts, tally)
         bad = pc.and_(array.is_valid(), result.is_null())
@@ -122,12 +130,11 @@ class Clock:
 
     def _parse_iso(self, texts: pa.Array, tally: Tally) -> pa.Array:
         try:
-            result = texts.cast(pa.timestamp("us")).cast(UTC_MICROSECONDS)
+            naive = texts.cast(pa.timestamp("us"))
         except pa.ArrowInvalid:
             pass
         else:
-            tally.without_zone = True
-            return result
+            return self._placed(naive, tally)
         try:
             return texts.cast(UTC_MICROSECONDS)
         except pa.ArrowInvalid:
@@ -135,9 +142,11 @@ class Clock:
         import pandas as pd  # noqa: PLC0415 - only texts of several forms pay for it
 
         parsed = pd.to_datetime(texts.to_pandas(), errors="coerce", format="ISO8601", utc=True)
+        result = pa.array(parsed, from_pandas=True).cast(UTC_MICROSECONDS, safe=False)
         zoned = pc.match_substring_regex(texts, HAS_ZONE.pattern)
-        tally.without_zone |= not (pc.all(zoned).as_py() or False)
-        return pa.array(parsed, from_pandas=True).cast(UTC_MICROSECONDS, safe=False)
+        if pc.all(zoned).as_py():
+            return result
+        return pc.if_else(zoned, result, self._placed(result.cast(pa.timestamp("us")), tally))
 
     def _refuse(self, what: str) -> None:
         msg = f"Column {self.column!r} of {self.source} {what}."
