@@ -1,268 +1,167 @@
 """False mails a year in worlds where nothing happens, and windows until a real change is mailed.
 
-    OMP_NUM_THREADS=1 python -m bench.alarms --quick
-    OMP_NUM_THREADS=1 python -m bench.alarms --years 200 --jobs 2
+    OMP_NUM_THREADS=1 python -m bench.alarms --quick --jobs 2     some minutes: a short look at all
+    OMP_NUM_THREADS=1 python -m bench.alarms --years 200 --save   hours: the table in bench/results
+    python -m bench.alarms --table                                the saved table, peers beside
+    python -m bench.alarms --real                                 the mails of real years, explained
 
-Prints two tables: clean years (30 columns, reference of 13 weeks, 2,000 rows unless the line says
-otherwise), and power.
+Other tools are measured by `python -m bench.peers_alarms`, in environments of their own.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from scipy.stats import chi2
 
-from bench.worlds import Change, World, columns, simulate
-from monitor.evidence import Reference, States, advance
-from monitor.evidence.assessment import assess, calm
-from monitor.evidence.types import Budget, Observation
+from bench.alarms_cells import CELLS, Cell
+from bench.alarms_clean import clean_stretch, upper_bound
+from bench.alarms_power import POWER, changes_of, delays
 
-WEEKLY = Budget()
-DAILY = Budget(windows_per_year=365.25, scales=(1, 2, 7, 28))
-HOURLY = Budget(windows_per_year=8766, scales=(1, 4, 24, 168))
-BY_DAYS = Budget(step=7)
-
-IID = World("iid")
-CLUSTERED = World("clustered (design effect 3, tau 0.02)", tau=0.02, design_effect=3)
-WANDERING = World("tau 0.05", tau=0.05)
-AR5 = World("tau 0.05, AR 0.5", tau=0.05, phi=0.5)
-AR8 = World("tau 0.05, AR 0.8", tau=0.05, phi=0.8)
-COMMON = World("tau 0.05, common factor", tau=0.05, common=0.5)
-MIXED = World("mixed: half tau 0.05 AR 0.8", tau=0.05, phi=0.8, half=True)
-UNEQUAL = World("tau 0.005-0.3 by column", unequal=True)
-ROWS = World("unequal rows, tau 0.02", tau=0.02, design_effect=2, rows_spread=0.6)
+RESULTS = Path(__file__).parent / "results"
+SAVED = RESULTS / "alarms.json"
+#: Clean years of a main cell, and replicates of the power table, with --quick.
+QUICK_YEARS, QUICK_REPLICATES = 10, 12
+Run = Callable[..., Iterable[Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One line of the table of clean years."""
-
-    world: World
-    reference: int = 13
-    rows: int = 2000
-    columns: int = 30
-    budget: Budget = WEEKLY
-    windows: int = 52  #: how long a simulated stretch is, in observations
-    main: bool = True
-
-    @property
-    def title(self) -> str:
-        days = f" in {self.budget.step} parts" if self.budget.step > 1 else ""
-        sizes = f"H {self.reference} | {self.rows} rows{days} | {self.columns} columns"
-        return f"{self.world.name} | {sizes}"
-
-    @property
-    def years(self) -> float:
-        """Length of a simulated stretch."""
-        return self.windows / self.budget.step / self.budget.windows_per_year
+def clean_line(cell: Cell, years: float, run: Run, seed: int) -> dict[str, Any]:
+    """One cell of the clean years."""
+    stretches = max(2, round(years / cell.years))
+    started = time.perf_counter()
+    results = list(run(partial(clean_stretch, cell), range(seed, seed + stretches)))
+    mails = np.array([one for one, _ in results], dtype=np.int64)
+    return {
+        "cell": cell.title,
+        "years": round(stretches * cell.years, 1),
+        "mails": int(mails.sum()),
+        "a_year": round(float(mails.mean() / cell.years), 3),
+        "upper": round(upper_bound(mails, cell.years), 3),
+        "columns": sorted({name for _, some in results for name in some}),
+        "seed": seed,
+        "seconds": round(time.perf_counter() - started),
+    }
 
 
-CELLS = [
-    *(Cell(one) for one in (IID, CLUSTERED, WANDERING, AR5, AR8, COMMON, MIXED, UNEQUAL, ROWS)),
-    Cell(UNEQUAL, reference=52),
-    Cell(CLUSTERED, reference=6),
-    Cell(AR8, reference=6),
-    Cell(AR8, reference=56, rows=286, budget=BY_DAYS, windows=364),
-    Cell(CLUSTERED, reference=56, rows=286, budget=BY_DAYS, windows=364, main=False),
-    Cell(CLUSTERED, rows=500, main=False),
-    Cell(CLUSTERED, rows=20_000, main=False),
-    Cell(UNEQUAL, rows=200_000, main=False),
-    Cell(CLUSTERED, reference=26, main=False),
-    Cell(CLUSTERED, columns=300, main=False),
-    Cell(AR5, reference=56, budget=DAILY, windows=365, main=False),
-    Cell(AR8, reference=336, rows=500, budget=HOURLY, windows=1461, main=False),
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What `advance` needs of a verdict."""
-
-    fired: bool
-    calm: bool
-
-
-@dataclass(slots=True)
-class Monitor:
-    """A reference and its states, run without building verdicts."""
-
-    reference: Reference
-    budget: Budget
-    states: States = field(default_factory=States)
-
-    def look(self, recent: Sequence[Observation], position: int) -> tuple[bool, list[str]]:
-        """Whether a mail is sent in this window, and what it says has fired."""
-        busy = bool(self.states.open_names)
-        found = assess(
-            self.reference, recent, position=position, budget=self.budget, only_due=not busy
-        )
-        fired = np.zeros(len(self.reference.judged), dtype=np.bool_)
-        np.logical_or.at(fired, self.reference.contrasts.column, found.fired.any(axis=0))
-        if not busy and not fired.any():
-            return False, []
-        still = calm(self.reference, found) if busy else fired & False
-        names = [one.name for one in self.reference.judged]
-        told = {
-            name: Told(bool(one), bool(rest))
-            for name, one, rest in zip(names, fired, still, strict=True)
+def power_lines(cell: Cell, targets: Sequence[int], replicates: int, run: Run) -> dict[str, Any]:
+    """One cell of the power table."""
+    found = np.array(list(run(partial(delays, cell), range(replicates))))
+    lines = {
+        change.name: {
+            "median": float(np.median(own)),
+            "late": float(np.quantile(own, 0.9)),
+            "target": target,
         }
-        change = advance(self.states, told, position)
-        self.states = change.states
-        return change.mail, [name for name, one in told.items() if one.fired]
+        for change, own, target in zip(changes_of(cell), found.T, targets, strict=True)
+    }
+    return {"cell": cell.title, "replicates": replicates, "changes": lines}
 
 
-def learn(cell: Cell, windows: Sequence[Observation], rng: np.random.Generator) -> Reference:
-    """A reference whose design effects are known as well as 260 batches tell them."""
-    made = columns(cell.columns)
-    names = [one.series.name for one in made]
-
-    def effects() -> dict[str, float]:
-        error = rng.chisquare(260, len(names)) / 260
-        return dict(zip(names, np.maximum(1, cell.world.design_effect * error), strict=True))
-
-    return Reference.learn(
-        [one.series for one in made],
-        [],
-        windows,
-        design_effects=effects(),
-        missing_design_effects=effects(),
-    )
+CLEAN_HEAD = (
+    "| clean years | years | false mails a year | upper 95 % |\n|---|---|---|---|"
+)  # fmt: skip
 
 
-def clean_years(cell: Cell, seed: int) -> tuple[int, list[str]]:
-    """Mails of one simulated stretch in which nothing happens, with what was behind them."""
-    rng = np.random.default_rng([20240611, seed])
-    made = columns(cell.columns)
-    windows, _ = simulate(cell.world, made, cell.reference + cell.windows, cell.rows, rng)
-    monitor = Monitor(learn(cell, windows[: cell.reference], rng), cell.budget)
-    mails, names = 0, []
-    step = cell.budget.step
-    longest = max(cell.budget.scales) * step
-    after = windows[cell.reference :]
-    for end in range(step, len(after) + 1, step):
-        mail, fired = monitor.look(after[max(0, end - longest) : end], end // step)
-        mails += mail
-        if mail:
-            names += fired
-    return mails, names
+def clean_row(line: dict[str, Any]) -> str:
+    """A line of the table, in Markdown."""
+    over = "" if line["a_year"] <= 1.0 and line["upper"] <= 1.3 else " (over)"
+    years = f"{line['years']:.0f} | {line['a_year']:.2f} | {line['upper']:.2f}{over}"
+    return f"| {line['cell'].replace(' | ', ', ')} | {years} |"
 
 
-def clean_table(cells: Sequence[Cell], years: int, run: Callable[..., object], seed: int) -> None:
-    print(f"{'clean years':72} years  mails/year  upper 95 %   s")
-    for cell in cells:
-        length = cell.years
-        stretches = max(2, round(years / length)) if cell.main or years > 60 else max(2, years // 4)
-        started = time.perf_counter()
-        results = list(run(partial(clean_years, cell), range(seed, seed + stretches)))  # type: ignore[call-overload]
-        mails = np.array([one for one, _ in results])
-        mean, upper = mails.sum() / (stretches * length), bound(mails, length)
-        names = sorted({name for _, some in results for name in some})
-        print(
-            f"{cell.title:72} {stretches * length:5.0f}  {mean:10.2f}  {upper:10.2f} "
-            f"{time.perf_counter() - started:5.0f}  {' '.join(names[:6])}",
-            flush=True,
-        )
+def power_rows(block: dict[str, Any]) -> str:
+    """A cell of the power table, in Markdown."""
+    lines = [
+        f"\n| {block['cell'].replace(' | ', ', ')} | median | 90 % | target |\n|---|---|---|---|"
+    ]
+    for name, one in block["changes"].items():
+        target = one["target"] or ""
+        lines.append(f"| {name} | {one['median']:.0f} | {one['late']:.0f} | {target} |")
+    return "\n".join(lines)
 
 
-def bound(mails: npt.NDArray[np.int64], length: float) -> float:
-    """One-sided upper 95 % bound of mails a year: Poisson, or by the scatter of years."""
-    poisson = float(chi2.ppf(0.95, 2 * (mails.sum() + 1)) / 2 / len(mails))
-    scatter = float(mails.mean() + 1.645 * mails.std(ddof=1) / len(mails) ** 0.5)
-    return max(poisson, scatter) / length
+def measure(options: argparse.Namespace, run: Run) -> dict[str, Any]:
+    """Both tables, printed while they are made."""
+    cells = [one for one in CELLS if options.only in one.title]
+    saved = json.loads(SAVED.read_text()) if options.save and SAVED.exists() else {}
+    found: dict[str, Any] = {"clean": saved.get("clean", {}), "power": saved.get("power", {})}
+    print(CLEAN_HEAD)
+    for cell in [] if options.no_clean else cells:
+        years = options.years if cell.main else options.years / 4
+        if options.quick and not cell.main:
+            years = 2 * cell.years
+        line = clean_line(cell, years, run, options.seed)
+        found["clean"][cell.title] = line
+        print(clean_row(line), f"{line['seconds']} s", *line["columns"][:6], flush=True)
+        _keep(found, options)
+    for cell, targets in [] if options.no_power else POWER:
+        replicates = max(4, options.replicates // (1 if len(targets) > 3 else 4))
+        block = power_lines(cell, targets, replicates, run)
+        found["power"][cell.title] = block
+        print(power_rows(block), flush=True)
+        _keep(found, options)
+    return found
 
 
-def changes() -> tuple[Change, ...]:
-    """The planted changes; 000 is normal, 001 has five levels, 002 has 1 % missing."""
-    return (
-        Change("mean + 0.25 sd", "000", location=lambda _: 0.25),
-        Change("mean + 0.1 sd", "000", location=lambda _: 0.1),
-        Change("variance x 1.3", "000", log_scale=float(np.log(1.3) / 2)),
-        Change("new level at 2 %", "001", other=0.02),
-        Change("nulls + 3 points", "002", missing=0.03),
-        Change("5 % at one value", "000", at_one_value=0.05),
-        Change("ramp to 0.5 sd in 8", "000", location=lambda t: 0.5 * min(1.0, t / 8)),
-        Change("5 % into both tails", "000", both_tails=0.05),
-    )
+def _keep(found: dict[str, Any], options: argparse.Namespace) -> None:
+    """Each cell is saved when it is done: a long run that is stopped loses one cell."""
+    if not options.save:
+        return
+    command = f"OMP_NUM_THREADS=1 python -m bench.alarms --years {options.years} --save"
+    RESULTS.mkdir(exist_ok=True)
+    made = SAVED.with_suffix(f".{os.getpid()}")
+    made.write_text(json.dumps({"command": command, **found}, indent=1) + "\n")
+    made.replace(SAVED)
 
 
-def delays(cell: Cell, seed: int) -> list[int]:
-    """Windows until each planted column fires, after 8 quiet windows; a large number if never."""
-    rng = np.random.default_rng([77, seed])
-    every = changes()
-    quiet, longest = 8, max(cell.budget.scales)
-    start = cell.reference + quiet
-    _, altered = simulate(
-        cell.world,
-        columns(cell.columns),
-        start + cell.windows,
-        cell.rows,
-        rng,
-        changes=every,
-        start=start,
-    )
-    reference = learn(cell, altered[0][: cell.reference], rng)
-    result = []
-    for change, windows in zip(every, altered, strict=True):
-        after = windows[cell.reference :]
-        result.append(cell.windows + 1)
-        column = [one.name for one in reference.judged].index(change.column)
-        for position in range(quiet + 1, len(after) + 1):
-            found = assess(
-                reference,
-                after[max(0, position - longest) : position],
-                position=position,
-                budget=cell.budget,
-                only_due=True,
-            )
-            if found.fired[:, reference.contrasts.column == column].any():
-                result[-1] = position - quiet
-                break
-    return result
-
-
-POWER = [
-    (Cell(IID), (1, 2, 1, 1, 1, 1, 2, 0)),
-    (Cell(CLUSTERED, reference=26), (1, 7, 3, 1, 1, 2, 3, 0)),
-]
-
-
-def power_table(replicates: int, run: Callable[..., object]) -> None:
-    for cell, targets in POWER:
-        found = np.array(list(run(partial(delays, cell), range(replicates))))  # type: ignore[call-overload]
-        print(f"\nwindows until the mail, median (90 %): {cell.title}")
-        for change, own, target in zip(changes(), found.T, targets, strict=True):
-            wanted = f"target {target}" if target else ""
-            print(
-                f"  {change.name:24} {np.median(own):4.0f} ({np.quantile(own, 0.9):3.0f}) {wanted}"
-            )
+def table() -> None:
+    """The saved tables."""
+    saved = json.loads(SAVED.read_text())
+    print(f"Made by `{saved['command']}`.\n\n{CLEAN_HEAD}")
+    for cell in CELLS:
+        if cell.title in saved["clean"]:
+            print(clean_row(saved["clean"][cell.title]))
+    for cell, _ in POWER:
+        if cell.title in saved["power"]:
+            print(power_rows(saved["power"][cell.title]))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="under 2 minutes on one core")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="at most 10 minutes on two cores")
     parser.add_argument("--years", type=int, default=200, help="clean years in each main cell")
+    parser.add_argument("--replicates", type=int, default=100, help="of the power table")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--only", default="", help="cells whose title holds this")
+    parser.add_argument("--no-clean", action="store_true")
     parser.add_argument("--no-power", action="store_true")
+    parser.add_argument("--save", action="store_true", help="keep the tables in bench/results")
+    parser.add_argument("--table", action="store_true", help="print what was saved")
+    parser.add_argument("--real", action="store_true", help="the mails of real years")
     options = parser.parse_args()
-    cells = [one for one in CELLS if options.only in one.title]
-    years, replicates = options.years, 100
+    if options.table:
+        table()
+        return
+    if options.real:
+        from bench.alarms_real import real_years  # noqa: PLC0415 - it wants the whole product
+
+        real_years()
+        return
     if options.quick:
-        cells, years, replicates = [one for one in cells if one.main], 12, 15
+        options.years, options.replicates = QUICK_YEARS, QUICK_REPLICATES
     with ProcessPoolExecutor(options.jobs) as pool:
-        run = map if options.jobs == 1 else partial(pool.map, chunksize=2)
-        clean_table(cells, years, run, options.seed)
-        if not options.no_power:
-            power_table(replicates, run)
+        measure(options, map if options.jobs == 1 else partial(pool.map, chunksize=2))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,7 @@ class World:
     unequal: bool = False  #: tau of a column log-uniform between 0.005 and 0.3
     half: bool = False  #: every other column does not vary at all
     rows_spread: float = 0.0  #: log sd of the rows of a window
+    season: Literal["", "week", "day and week"] = ""  #: of all numeric columns: see `rhythm`
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ def _levels(name: str, count: int, exponent: float, other: float) -> Column:
     return Column(Series(name, "categorical", labels), lambda _, __: share[None, :], share, 0.0)
 
 
+@cache
 def columns(count: int) -> list[Column]:
     """`count` columns of all sorts, the same each time."""
     kinds: list[Callable[[str], Column]] = [
@@ -136,6 +139,21 @@ def _variation(world: World, count: int, windows: int, rng: np.random.Generator)
     return mixed
 
 
+def rhythm(world: World, windows: int) -> Array:
+    """What a known season adds to the location of numeric columns, in sd, shape (windows,).
+
+    Week: windows are days, and two of seven lie 0.4 sd higher. Day and week: windows are hours,
+    that also swing by 0.4 sd between day and night.
+    """
+    at = np.arange(windows)
+    if not world.season:
+        return np.zeros(windows)
+    hours = world.season == "day and week"
+    day = at // 24 if hours else at
+    wave: Array = 0.4 * (day % 7 >= 5) + (0.4 * np.sin(2 * np.pi * at / 24) if hours else 0.0)
+    return wave
+
+
 def _taus(world: World, count: int, rng: np.random.Generator) -> Array:
     tau = np.full(count, world.tau)
     if world.unequal:
@@ -172,7 +190,7 @@ def simulate(
     A change begins at window `start`; its windows share all other columns with the clean ones.
     """
     tau = _taus(world, len(made), rng)
-    noise = _variation(world, len(made), windows, rng) * tau
+    noise = _variation(world, len(made), windows, rng) * tau + rhythm(world, windows)[:, None]
     spread = np.exp(world.rows_spread * rng.standard_normal(windows))
     sizes = np.maximum(20, np.rint(rows * spread)).astype(np.int64)
     clean: list[dict[str, npt.NDArray[np.int64]]] = [{} for _ in range(windows)]

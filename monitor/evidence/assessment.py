@@ -10,7 +10,7 @@ import numpy as np
 from monitor.evidence.contrasts import SCALAR
 from monitor.evidence.effects import effects, expected_share, gates, totals
 from monitor.evidence.layout import BoolArray
-from monitor.evidence.pvalues import ALARMING, INTERESTING, p_values
+from monitor.evidence.pvalues import p_values
 from monitor.evidence.reference import Reference
 from monitor.evidence.sight import fewest_rows
 from monitor.evidence.types import Budget, FloatArray, Observation
@@ -18,7 +18,10 @@ from monitor.evidence.weigh import Merged, merge
 
 #: Part of the budget that is spent; the rest is a reserve for what the model misses.
 RESERVE = 0.7
+#: What the columns have of it, where there are figures too.
 SERIES_SHARE = 0.8
+#: Columns without any variation have this on top, so that they take nothing from the others.
+CONSTANTS = 0.1
 #: A contrast is calm if its p is above this times its weights, or its effect below half the gate.
 CALM_P = 0.2
 CALM_EFFECT = 0.5
@@ -47,10 +50,11 @@ class Assessment:
 
 
 def column_shares(reference: Reference, shares: Mapping[str, float] | None = None) -> FloatArray:
-    """How the budget is divided over series and scalars; adds up to at most 1.
+    """How the budget is divided over series and scalars; adds up to at most 1 + CONSTANTS.
 
     `shares` fixes the share of some by name; the rest is left to the others: 0.8 to the series
-    and 0.2 to the scalars (all where there is only one sort), within them by weight.
+    and 0.2 to the scalars (all where there is only one sort), within them by weight. Columns that
+    are constant in the reference cannot fire by chance and have CONSTANTS from the reserve.
     """
     series = reference.layout.series
     given = {name: max(0.0, share) for name, share in (shares or {}).items()}
@@ -59,13 +63,28 @@ def column_shares(reference: Reference, shares: Mapping[str, float] | None = Non
     weight = np.array([max(0.0, one.weight) for one in reference.judged], dtype=np.float64)
     weight = np.where(np.isnan(fixed), weight, 0.0)
     left = max(0.0, 1.0 - float(np.nansum(fixed)))
-    sorts = [slice(0, len(series)), slice(len(series), len(names))]
-    sums = [float(weight[sort].sum()) for sort in sorts]
-    parts = [SERIES_SHARE, 1 - SERIES_SHARE] if min(sums) > 0 else [1.0, 1.0]
+    still = constant(reference)
+    moving = np.arange(len(names)) < len(series)
+    if (weight[moving & ~still] > 0).any():
+        moving &= ~still
+    else:
+        still = np.zeros_like(still)
+    rest = ~moving & ~still
+    both = (weight[moving] > 0).any() and (weight[rest] > 0).any()
+    parts = [SERIES_SHARE, 1 - SERIES_SHARE] if both else [1.0, 1.0]
     result = np.nan_to_num(fixed) / max(1.0, float(np.nansum(fixed)))
-    for sort, total, part in zip(sorts, sums, parts, strict=True):
+    for sort, part in zip((moving, rest, still), (*parts, CONSTANTS), strict=True):
+        total = float(weight[sort].sum())
         if total > 0:
             result[sort] += left * part * weight[sort] / total
+    return result
+
+
+def constant(reference: Reference) -> BoolArray:
+    """Series that are all one value (or all missing) in the reference; False for scalars."""
+    layout = reference.layout
+    filled = layout.per_series((layout.pooled > 0).astype(np.float64)) + (layout.missing > 0)
+    result: BoolArray = np.append(filled <= 1, np.zeros(len(reference.scalars), dtype=np.bool_))
     return result
 
 
@@ -96,8 +115,9 @@ def assess(
     rate = RESERVE * budget.per_year / budget.windows_per_year
     threshold = rate * weight * every[:, None] * own
     enough, needed = enough_rows(reference, merged, threshold)
-    interesting = max(ALARMING, float(threshold.max(initial=0.0))) if only_due else INTERESTING
-    p = np.where(enough, p_values(reference, merged, interesting), 1.0)
+    # Twice: a direction halves p.
+    below = 2 * float(threshold.max(initial=0.0)) if only_due else 1.0
+    p = np.where(enough, p_values(reference, merged, below), 1.0)
     effect, expected, over = measured(reference, merged)
     due = position % every == 0
     fired = due[:, None] & (threshold > 0) & (p <= threshold) & over & merged.said

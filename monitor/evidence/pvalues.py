@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtr
 
 from monitor.evidence import tails
 from monitor.evidence.contrasts import Contrasts
@@ -20,8 +21,6 @@ from monitor.evidence.weigh import Merged, predictive
 RARE = 50.0
 #: Above this p nothing is decided, and the costly tails are left out.
 INTERESTING = 0.05
-#: The same where only alarms are wanted, not their end: all thresholds lie below it.
-ALARMING = 2e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class _Look:
         return cls(
             table=reference.contrasts.take(some),
             weights=reference.weights[some],
-            variance=predictive(reference, merged, scale)[some],
+            variance=predictive(reference, merged, scale, some),
             excess=merged.excess[scale, some],
             sampling=merged.sampling[scale, some],
             rows=merged.rows[scale, some],
@@ -81,28 +80,30 @@ class _Look:
         return result
 
 
-def p_values(reference: Reference, merged: Merged, interesting: float = INTERESTING) -> FloatArray:
+def p_values(reference: Reference, merged: Merged, below: float = 1.0) -> FloatArray:
     """P of each contrast at each scale, shape (n_scales, n_contrasts); 1 where nothing is said.
 
-    Where the normal tail is above `interesting` it stands for the others, which are never smaller.
+    What rows alone would show with p >= `below` has p = 1: nothing makes it smaller. Where the
+    normal tail is above INTERESTING it stands for the others, which are never smaller.
     """
     side = sides(reference)
     result = np.ones_like(merged.value)
+    sure = 2 * ndtr(-np.abs(merged.excess) / np.sqrt(np.maximum(merged.sampling, 1e-300)))
     for scale in range(len(merged.scales)):
-        at = np.flatnonzero(merged.said[scale])
+        at = np.flatnonzero(merged.said[scale] & (sure[scale] < below))
         if not len(at):
             continue
-        one_sided = _tail(_Look.at(reference, merged, scale, at), interesting)
+        one_sided = _tail(_Look.at(reference, merged, scale, at))
         sign = np.sign(merged.excess[scale, at])
         directed = np.where(sign == side[at], one_sided, 1.0)
         result[scale, at] = np.where(side[at] == 0, np.minimum(1.0, 2 * one_sided), directed)
     return result
 
 
-def _tail(look: _Look, interesting: float) -> FloatArray:
+def _tail(look: _Look) -> FloatArray:
     """The larger of the tails that apply, one-sided."""
     result = tails.normal_mixture(look.excess, look.variance, look.weights)
-    near = np.flatnonzero(result < interesting)
+    near = np.flatnonzero(result < INTERESTING)
     if len(near):
         result[near] = np.maximum(result[near], _other_tail(look.take(near)))
     return result

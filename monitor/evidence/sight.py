@@ -111,7 +111,7 @@ def sight(reference: Reference, merged: Merged, threshold: FloatArray) -> list[d
     one_sided = np.where(sides(reference)[chosen] == 0, 1.0, 2.0)
     found: list[dict[int, float]] = [{} for _ in chosen]
     for scale, windows in enumerate(merged.scales):
-        variance = predictive(reference, merged, scale)[chosen]
+        variance = predictive(reference, merged, scale, chosen)
         limit = np.minimum(threshold[scale, chosen] * one_sided, 1.0)
         least = smallest(variance, reference.weights[chosen], limit) * scale_unit
         least = np.where(merged.rows[scale, chosen] > 0, np.maximum(least, gate), np.inf)

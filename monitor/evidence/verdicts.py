@@ -186,7 +186,7 @@ def _interval(
     if not merged.said[scale, contrast]:
         return None
     sampling = float(merged.sampling[scale, contrast])
-    errors = reference_errors(reference, merged.row[scale])[contrast]
+    errors = reference_errors(reference, merged.row[scale], np.array([contrast]))[0]
     error = float(reference.sampling[contrast] * (reference.weights[contrast] @ errors))
     if not table.is_share[contrast]:
         kind = int(table.kind[contrast])

@@ -11,7 +11,7 @@ from monitor.evidence.contrasts import MISSING, SCALAR, Contrasts, Values, evalu
 from monitor.evidence.grid import KAPPA, KAPPAS, memory
 from monitor.evidence.layout import BoolArray, flatten
 from monitor.evidence.reference import MOST_SILENT, Reference, known
-from monitor.evidence.types import FloatArray, Observation
+from monitor.evidence.types import FloatArray, IntArray, Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,21 +141,20 @@ def _rows(reference: Reference, recent: Sequence[Observation]) -> FloatArray:
     return rows
 
 
-def predictive(reference: Reference, merged: Merged, scale: int) -> FloatArray:
-    """Variance of the excess at one scale (an index) in each cell, shape (n_contrasts, CELLS)."""
-    own = reference_errors(reference, merged.row[scale])
-    varying = KAPPA * np.tile(merged.memory[scale], (1, len(KAPPAS)))
-    result: FloatArray = merged.sampling[scale][:, None] + reference.sampling[:, None] * (
-        varying + own
-    )
+def predictive(reference: Reference, merged: Merged, scale: int, some: IntArray) -> FloatArray:
+    """Variance of the excess of some contrasts at one scale (an index), shape (n, CELLS)."""
+    own = reference_errors(reference, merged.row[scale], some)
+    varying = KAPPA * np.tile(merged.memory[scale, some], (1, len(KAPPAS)))
+    sampling = merged.sampling[scale, some, None]
+    result: FloatArray = sampling + reference.sampling[some, None] * (varying + own)
     return result
 
 
-def reference_errors(reference: Reference, row: FloatArray) -> FloatArray:
-    """Error of what the reference leads to expect, in units of v0, shape (n_contrasts, CELLS)."""
+def reference_errors(reference: Reference, row: FloatArray, some: IntArray) -> FloatArray:
+    """Error of what the reference leads to expect, in units of v0, shape (n, CELLS)."""
     if not len(reference.errors):
-        return np.zeros_like(reference.weights)
+        return np.zeros((len(some), len(KAPPA)))
     parts = np.einsum("i,pgij,j->pg", row, reference.errors, row)
     by_cell = parts[:, :1] + KAPPA * np.tile(parts[:, 1:], (1, len(KAPPAS)))
-    result: FloatArray = by_cell[reference.pattern]
+    result: FloatArray = by_cell[reference.pattern[some]]
     return result
