@@ -36,6 +36,7 @@ from monitor.steps.judge import judge_window
 from monitor.steps.known import Known
 from monitor.steps.memory import Memory
 from monitor.steps.places import Places
+from monitor.steps.realised import realised
 from monitor.steps.references import References
 from monitor.steps.setup import labels_of, of_monitor
 from monitor.steps.versions import Versions, main_version
@@ -290,6 +291,8 @@ class Pipeline:
             judged=judged,
             alarms=told.alarms,
             people=people,
+            occasions=setup.occasions,
+            groups=setup.groups,
             candidates=profile.sample.table.num_rows,
         )
         return _Effects(run=run, told=told, rows=rows, memory=memory, started=started)
@@ -346,6 +349,12 @@ class Pipeline:
         )
         return written, shown, committed.run_id
 
+    def draw_again(self, monitor: MonitorConfig, window: Window) -> None:
+        """The report of a run whose process ended between its commit and the drawing."""
+        shown, _ = self.redraw(monitor, window)
+        stored = self._run_of(monitor, window)
+        self._draw(shown, self.report_path(monitor, window), stored.id)
+
     def _draw(self, shown: ReportView, path: Path, run_id: int) -> None:
         """The page; what is stored stands even where it cannot be written."""
         try:
@@ -366,11 +375,15 @@ class Pipeline:
         finished: datetime,
     ) -> ReportView:
         path = self.report_path(monitor, memory.window)
-        report = self.config.report
+        report, allowed = self.config.report, self.config.allowance(monitor)
         frame = page.Frame(
             generated_at=finished,
             zone=monitor.zone,
             budget=self.budget(monitor),
+            alarms_url=page.alarms_url(report.base_url, monitor.name),
+            realised=realised(
+                self.store, monitor.name, allowed, until=memory.window.start, now=finished
+            ).sentence,
             url=page.url_of(path, report.base_url, monitor.name),
             seconds=(finished - started).total_seconds(),
         )

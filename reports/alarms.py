@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from reports import headline
+from reports import headline, humanize
 from reports.view import AlarmState, AlarmView, ReportView
 
 MAX_CARDS = 3  #: so many alarms are shown in full; of more only the first
@@ -24,6 +24,7 @@ class AlarmRow:
     since: datetime | None
     says: str
     link: str  #: anchor of the evidence, or ""
+    note: str = ""  #: what people said, what was open before, how sure it was at its strongest
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,16 @@ def listed(view: ReportView, anchors: Mapping[str, str]) -> AlarmList:
         return AlarmList(every, (), 0)
     rows = _rows(view, every[1:], anchors)
     return AlarmList(every[:1], rows[:MAX_ROWS], max(0, len(rows) - MAX_ROWS))
+
+
+def budget(alarm: AlarmView) -> str:
+    """How often such evidence comes by chance, where no sentence of the alarm has said it."""
+    said = any("chance would show" in sentence for sentence in alarm.what)
+    phrase = humanize.by_chance(alarm.once_in_years)
+    if not phrase or (said and alarm.certain) or alarm.state == "closed":
+        return ""
+    when = "" if alarm.certain else "At its strongest: "
+    return f"{when}{'e' if when else 'E'}vidence that would come by chance {phrase}."
 
 
 def scores_together(view: ReportView, alarms: Sequence[AlarmView]) -> tuple[AlarmView, ...]:
@@ -81,7 +92,9 @@ def _row(alarm: AlarmView, anchors: Mapping[str, str]) -> AlarmRow:
     elif not alarm.certain:
         says = "In this window it cannot be told from the reference."
     link = next((anchors[name] for name in alarm.columns if name in anchors), "")
-    return AlarmRow(alarm.subject or alarm.title, (), alarm.state, alarm.since, says, link)
+    muted = "Muted, not mailed." if alarm.muted and not alarm.said else ""
+    note = " ".join(part for part in (budget(alarm), muted, *alarm.said) if part)
+    return AlarmRow(alarm.subject or alarm.title, (), alarm.state, alarm.since, says, link, note)
 
 
 def _family(alarms: Sequence[AlarmView], anchors: Mapping[str, str]) -> AlarmRow:

@@ -238,6 +238,8 @@ def subject(view: ReportView, limit: int = 78) -> str:
 
 
 def _said(view: ReportView, changed: Sequence[ColumnView], room: int) -> str:
+    if view.root and len(root := f"{clean(view.root, 200)} differ") <= room:
+        return root
     if changed:
         more = f" and {len(changed) - 1:,} more" if len(changed) > 1 else ""
         for end in (f"{more} {_differs(len(changed))} from the reference", f"{more} changed", more):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reports import headline, humanize
+from reports import alarms, headline, humanize
 from reports.alarms import scores_together
 from reports.page import environment
 from reports.plain import clean, link
@@ -42,6 +42,7 @@ class ToldAlarm:
 
     alarm: AlarmView
     what: tuple[str, ...]
+    budget: str = ""  #: how often such evidence comes by chance, where that was not said
 
 
 def mail(view: ReportView, occasion: str = "") -> MailBody:
@@ -60,7 +61,7 @@ def mail(view: ReportView, occasion: str = "") -> MailBody:
     changed = headline.differing(view)
     told = _told(view, changed)
     said = {entry.column.statement for entry in told[:MAX_COLUMNS]}
-    alarms = _alarms(view, said)
+    told_alarms = _alarms(view, said)
     quality = [
         finding
         for finding in view.quality
@@ -75,8 +76,8 @@ def mail(view: ReportView, occasion: str = "") -> MailBody:
         "certainty": headline.certainty(view),
         "occasion": occasion,
         "window": humanize.window(view.window_start, view.window_end),
-        "alarms": alarms[:MAX_ALARMS],
-        "more_alarms": max(0, len(alarms) - MAX_ALARMS),
+        "alarms": told_alarms[:MAX_ALARMS],
+        "more_alarms": max(0, len(told_alarms) - MAX_ALARMS),
         "columns": shown,
         "changed": len(changed),
         "more_columns": len(changed) - sum(1 + len(entry.also) for entry in shown),
@@ -120,7 +121,7 @@ def _alarms(view: ReportView, said: set[str]) -> list[ToldAlarm]:
         if not alarm.certain:
             what = ("In this window it cannot be told from the reference.",)
         said.update(what)
-        told.append(ToldAlarm(alarm, what))
+        told.append(ToldAlarm(alarm, what, alarms.budget(alarm)))
     return told
 
 

@@ -66,6 +66,7 @@ def environment() -> Environment:
         link=plain.link,
         known=known,
         judged=headline.judged,
+        budget=alarms.budget,
     )
     return made
 

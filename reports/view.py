@@ -15,6 +15,8 @@ Severity = Literal["info", "warning", "critical"]
 AlarmState = Literal["opened", "open", "closed"]
 #: How an effect is shown: `sd` 0.25 sd, `share` +3.2 points, `ratio` (of sd, minus 1) +5 %.
 Unit = Literal["sd", "share", "ratio", "number"]
+#: Where an alarm stands in its event.
+Level = Literal["dataset", "group", "column", "segment", "figure"]
 Interval = tuple[float, float]  #: 95 %; an end may be infinite
 
 
@@ -33,7 +35,12 @@ class AlarmView:
     columns: tuple[str, ...] = ()  #: concerned, the root change first
     what: tuple[str, ...] = ()  #: sentences: what, where, how much, how sure
     once_in_years: float | None = None  #: how often such evidence would come by chance
+    level: Level = "column"
+    parent: str = ""  #: key of the alarm that it belongs to, or its group
+    muted: bool = False  #: shown, not mailed
+    said: tuple[str, ...] = ()  #: what people said about it, and what was open before
     acknowledge: str = ""  #: an http(s) URL, or what to type
+    answer: str = ""  #: what to type to say what it was
     severity: Severity = "warning"
 
 
@@ -251,7 +258,11 @@ class ReportView:
     current_label: str = ""  #: a file name; empty: the window
     one_window: bool = False  #: `compare`: ordinary variation between windows is not known
     alarms: tuple[AlarmView, ...] = ()
+    root: str = ""  #: what differs first, where it is no single column: "`temp` and `dewp`"
+    event: str = ""  #: how the alarms belong together, as a sentence
+    expected: str = ""  #: named events in this window, as a sentence
     budget_text: str = ""  #: "1 false mail a year, shared over 30 columns and 52 windows"
+    realised_text: str = ""  #: the mails so far and what people called false
     columns: tuple[ColumnView, ...] = ()
     balance: tuple[BalanceView, ...] = ()
     bias: tuple[BiasGroup, ...] = ()

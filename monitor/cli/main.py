@@ -23,10 +23,16 @@ COMMANDS = {
     "backfill": ("backfill", "Run all windows between two times, oldest first."),
     "serve": ("serve", "Run every monitor on its schedule, with the web page."),
     "worker": ("worker", "Add one more worker on the same store."),
+    "alarms": ("alarms", "Alarms: list, verdict, ack, mute, unmute."),
+    "evidence": ("evidence", "What another budget would have mailed, from stored windows."),
     "report": ("report", "Draw a stored run again, without the data."),
     "queue": ("queue", "The relabel queue: list, export, similar …"),
+    "status": ("status", "Every monitor: newest window, open alarms, what waits or failed."),
+    "outbox": ("outbox", "Messages on their way: list, retry, drop."),
     "reference": ("reference", "Versions of the reference: list, promote, rollback."),
-    "db": ("db", "The database: upgrade."),
+    "user": ("user", "People who may open the page: add, password, remove, list."),
+    "token": ("token", "API tokens of programs: create, list, revoke."),
+    "db": ("db", "The database: upgrade, backup, restore, vacuum."),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 
 from monitor.checks.context import Context
@@ -32,17 +32,64 @@ _FDR = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """What one window came to."""
+class Weighed:
+    """What evidence says about one window."""
 
     seen: Seen
     verdicts: Mapping[str, Verdict]
-    findings: tuple[Finding, ...]
-    context: Context
     baseline: Baseline  #: what the window was compared with
     deployment: Deployment | None = None
     occasions: tuple[Occasion, ...] = ()  #: events that meet the window
     expected: Mapping[str, Occasion] = field(default_factory=dict)  #: series, figure -> the event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged(Weighed):
+    """What one window came to."""
+
+    findings: tuple[Finding, ...]
+    context: Context
+
+
+def weigh(
+    baseline: Baseline,
+    setup: Setup,
+    profile: Profile | None,
+    seen: Seen,
+    *,
+    recent: Sequence[Seen],
+    position: int,
+    budget: Budget,
+    window: Window,
+    deployment: Deployment | None = None,
+) -> Weighed:
+    """The verdicts on a window, with the windows before it (oldest first) for the longer scales.
+
+    `profile` is wanted where there is a deployment only.
+    """
+    seen = baseline.dated(seen, window)
+    if len(seen.parts) != baseline.step:  # off the grid: it stands alone
+        recent = ()
+    columns, figures = _budgets(baseline, budget, len(seen.parts))
+    known = Known(setup, baseline.plan)
+    expected = known.expected(seen, window)
+    windows = [*recent, known.judged(seen, window, expected)][-max(budget.scales) :]
+    windows = [one.spoken() for one in windows]
+    verdicts = judge(baseline.evidence, parts_of(windows), position=position, budget=columns)
+    whole = [one.whole for one in windows]
+    verdicts |= judge(baseline.figures, whole, position=position, budget=figures)
+    if deployment is not None and profile is not None:
+        baseline, verdicts = judged_by_its_own(
+            deployment, baseline, profile, verdicts, position=position, budgets=(columns, figures)
+        )
+    return Weighed(
+        seen=seen,
+        verdicts=verdicts,
+        baseline=baseline,
+        deployment=deployment,
+        occasions=known.meeting(window),
+        expected=expected,
+    )
 
 
 def judge_window(
@@ -59,34 +106,20 @@ def judge_window(
     notes: Sequence[Note] = (),
     deployment: Deployment | None = None,
 ) -> Judged:
-    """A window of a monitor, with the windows before it (oldest first) for the longer scales."""
-    seen = baseline.dated(seen, window)
-    if len(seen.parts) != baseline.step:  # off the grid: it stands alone
-        recent = ()
-    columns, figures = _budgets(baseline, budget, len(seen.parts))
-    known = Known(setup, baseline.plan)
-    expected = known.expected(seen, window)
-    windows = [*recent, known.judged(seen, window, expected)][-max(budget.scales) :]
-    windows = [one.spoken() for one in windows]
-    verdicts = judge(baseline.evidence, parts_of(windows), position=position, budget=columns)
-    whole = [one.whole for one in windows]
-    verdicts |= judge(baseline.figures, whole, position=position, budget=figures)
-    if deployment is not None:
-        baseline, verdicts = judged_by_its_own(
-            deployment, baseline, profile, verdicts, position=position, budgets=(columns, figures)
-        )
-    judged = _judged(
+    """A window of a monitor: its verdicts, and every finding."""
+    weighed = weigh(
         baseline,
         setup,
         profile,
         seen,
-        verdicts,
-        notes=notes,
-        deployment=deployment,
+        recent=recent,
+        position=position,
+        budget=budget,
         window=window,
-        now=now,
+        deployment=deployment,
     )
-    return _explained(judged, known.meeting(window), expected)
+    judged = _judged(weighed, setup, profile, notes=notes, window=window, now=now)
+    return _explained(judged)
 
 
 def judge_pair(
@@ -98,18 +131,17 @@ def judge_pair(
     verdicts |= judge_once(baseline.figures, seen.whole, fdr=_FDR)
     if is_deployment(baseline.pooled, profile):
         verdicts = marked(verdicts, setup.roles)
-    return _judged(baseline, setup, profile, seen, verdicts, notes=notes)
+    weighed = Weighed(seen=seen, verdicts=verdicts, baseline=baseline)
+    return _judged(weighed, setup, profile, notes=notes)
 
 
-def _explained(
-    judged: Judged, occasions: tuple[Occasion, ...], expected: Mapping[str, Occasion]
-) -> Judged:
+def _explained(judged: Judged) -> Judged:
     """The findings that an event explains say so; their verdict stays as it is."""
-    if not occasions:
+    if not judged.occasions:
         return judged
     owners = {column.name: column.owner for column in judged.baseline.plan.every}
-    keys = {key_of_series(name, owners): by for name, by in expected.items()}
-    facts = next((one for one in occasions if one.explains_facts), None)
+    keys = {key_of_series(name, owners): by for name, by in judged.expected.items()}
+    facts = next((one for one in judged.occasions if one.explains_facts), None)
 
     def explained(finding: Finding) -> Finding:
         by = keys.get(key_of(finding)) or (facts if finding.p_value is None else None)
@@ -119,7 +151,7 @@ def _explained(
         return replace(finding, message=said)
 
     findings = tuple(explained(finding) for finding in judged.findings)
-    return replace(judged, findings=findings, occasions=occasions, expected=expected)
+    return replace(judged, findings=findings)
 
 
 def _shares(baseline: Baseline) -> tuple[float, float]:
@@ -138,17 +170,15 @@ def _budgets(baseline: Baseline, budget: Budget, step: int) -> tuple[Budget, Bud
 
 
 def _judged(
-    baseline: Baseline,
+    weighed: Weighed,
     setup: Setup,
     profile: Profile,
-    seen: Seen,
-    verdicts: Mapping[str, Verdict],
     *,
     notes: Sequence[Note],
-    deployment: Deployment | None = None,
     window: Window | None = None,
     now: datetime | None = None,
 ) -> Judged:
+    baseline, deployment = weighed.baseline, weighed.deployment
     context = Context(
         columns=(*baseline.plan.columns, *baseline.plan.derived),
         roles=setup.roles,
@@ -158,8 +188,8 @@ def _judged(
         series=baseline.series,
         scalars=baseline.scalars,
         reference_counts=observe(baseline.folds, baseline.pooled).counts,
-        current_counts=_counts(baseline, profile, seen),
-        verdicts=verdicts,
+        current_counts=_counts(baseline, profile, weighed.seen),
+        verdicts=weighed.verdicts,
         codebooks=baseline.plan.codebooks,
         notes=tuple(notes),
         own_windows=None if deployment is None else deployment.windows,
@@ -170,14 +200,8 @@ def _judged(
     )
     findings = run_checks(context, setup.disabled, setup.check_options)
     findings += second_opinions.of_window(setup, baseline, profile)
-    return Judged(
-        seen=seen,
-        verdicts=verdicts,
-        findings=tuple(findings),
-        context=context,
-        baseline=baseline,
-        deployment=deployment,
-    )
+    told = {one.name: getattr(weighed, one.name) for one in fields(Weighed)}
+    return Judged(**told, findings=tuple(findings), context=context)
 
 
 def _counts(baseline: Baseline, profile: Profile, seen: Seen) -> Mapping[str, IntArray]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from monitor.core.window import Window
 from monitor.evidence.types import Observation
@@ -37,7 +37,8 @@ class Known:
             spans = list(days_of(window, self.setup.cadence))
         if len(spans) != len(seen.parts):
             spans = [window] * len(seen.parts)
-        return Seen(
+        return replace(
+            seen,
             parts=tuple(
                 without(part, self._names(part, span))
                 for part, span in zip(seen.parts, spans, strict=True)
@@ -58,7 +59,8 @@ class Known:
         blank = self.blanked(seen, window)
         if blank is seen:
             return seen
-        return Seen(
+        return replace(
+            seen,
             parts=tuple(
                 _with(part, whole, expected)
                 for part, whole in zip(blank.parts, seen.parts, strict=True)

@@ -5,54 +5,26 @@ from __future__ import annotations
 import os
 import shlex
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, tzinfo
 from pathlib import Path
 from urllib.parse import quote
 
 import reports
-from monitor.core.finding import Alarm
 from monitor.core.version import VERSION
 from monitor.core.window import Window
 from monitor.evidence.reference import FEWEST_WINDOWS
-from monitor.evidence.state import CALM_WINDOWS
 from monitor.evidence.types import Budget, Verdict
-from monitor.profiles.types import Profile
-from monitor.steps import cells, season, sections
+from monitor.steps import alarm_views, cells, season, sections
 from monitor.steps.baseline import GOOD_WINDOWS, Baseline
 from monitor.steps.columns import Columns, Past
-from monitor.steps.judge import Judged
-from monitor.steps.people import People
+from monitor.steps.occasions import Occasion, meeting
+from monitor.steps.shown import Frame, Run
 from monitor.store.records import NewQueueRow
-from reports.view import AlarmView, Mark, Note, ReportView, Severity
+from reports.view import Mark, Note, ReportView
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """One window, measured and judged."""
-
-    monitor: str
-    window: Window | None
-    baseline: Baseline
-    profile: Profile
-    judged: Judged
-    alarms: tuple[Alarm, ...]
-    people: People | None = None
-    candidates: int = 0  #: rows that the queue was drawn from
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
-    """What stands around a run: when, where to, and how many false mails were allowed."""
-
-    generated_at: datetime
-    zone: tzinfo = UTC
-    budget: Budget | None = None
-    url: str = ""
-    seconds: float | None = None
-    reference_label: str = ""
-    current_label: str = ""
+__all__ = ["Frame", "Run", "alarms_url", "url_of", "view", "write"]
 
 
 def view(run: Run, past: Past, rows: Sequence[NewQueueRow], frame: Frame) -> ReportView:
@@ -65,6 +37,7 @@ def view(run: Run, past: Past, rows: Sequence[NewQueueRow], frame: Frame) -> Rep
     ).views()
     drifted = {column.name for column in columns if column.drifted}
     start = run.window.start.astimezone(frame.zone) if run.window else None
+    told = alarm_views.told(run, past, frame)
     lacking, compared = cells.lacking(baseline.pooled, profile, rows, roles)
     return ReportView(
         monitor=run.monitor,
@@ -77,8 +50,13 @@ def view(run: Run, past: Past, rows: Sequence[NewQueueRow], frame: Frame) -> Rep
         reference_label=frame.reference_label or _reference_label(baseline),
         current_label=frame.current_label,
         one_window=run.window is None,
-        alarms=tuple(_alarm(alarm, run, past, frame) for alarm in run.alarms),
+        alarms=told.alarms,
+        root=told.root,
+        verdict=told.verdict,
+        event=told.event,
+        expected=_expected(judged.occasions, frame.zone),
         budget_text=_budget_text(frame.budget, len(baseline.series)) if run.alarms else "",
+        realised_text=frame.realised,
         columns=columns,
         balance=sections.balance(baseline.pooled, profile, roles, drifted),
         bias=sections.bias(judged.findings, baseline.pooled, baseline.scalars),
@@ -90,7 +68,7 @@ def view(run: Run, past: Past, rows: Sequence[NewQueueRow], frame: Frame) -> Rep
         queue_hint=_EXPORT.format(shlex.quote(run.monitor)) if rows else "",
         lacking=lacking,
         cells_compared=compared,
-        marks=tuple(_marks(run, start)),
+        marks=tuple(_marks(run, past, start)),
         notes=tuple(_notes(run)),
         report_url=frame.url,
         duration_seconds=frame.seconds,
@@ -116,6 +94,11 @@ def url_of(path: Path, base_url: str | None, monitor: str) -> str:
     return f"{base_url}/reports/{quote(monitor, safe='')}/{quote(path.name)}"
 
 
+def alarms_url(base_url: str | None, monitor: str) -> str:
+    """Where alarms are answered on the web; "" without a service."""
+    return "" if base_url is None else f"{base_url}/monitors/{quote(monitor)}/alarms"
+
+
 def _with_new_alarms(past: Past, run: Run) -> Past:
     """Alarms that open in this window begin with it; the store does not know them yet."""
     if run.window is None:
@@ -134,76 +117,7 @@ def _reference_label(baseline: Baseline) -> str:
     return f"{start} – {last:%-d %b %Y}, {count}"
 
 
-def _alarm(alarm: Alarm, run: Run, past: Past, frame: Frame) -> AlarmView:
-    since = past.since.get(alarm.key) or (run.window.start if run.window else None)
-    found = [run.judged.findings[index] for index in alarm.findings]
-    names = tuple(dict.fromkeys(finding.column for finding in found if finding.column))
-    verdicts = _verdicts_of(alarm.key, run)
-    years = [one.once_in_years for one in verdicts if one.fired and one.once_in_years > 0]
-    starts = [window.start for window in past.windows if since and window.start >= since]
-    subject = _subject(alarm.key)
-    certain = any(finding.drifted for finding in found)
-    return AlarmView(
-        key=alarm.key,
-        title=_title(alarm, subject, certain=certain),
-        subject=subject,
-        state=alarm.state,
-        certain=certain or alarm.state == "closed",
-        closes_after=CALM_WINDOWS,
-        since=since.astimezone(frame.zone) if since else None,
-        windows_open=len(starts) + 1,
-        columns=names if alarm.key.startswith("column:") else (),
-        what=tuple(finding.message for finding in found)[:5],
-        once_in_years=max(years) if years else None,
-        severity=_severity(run, alarm),
-    )
-
-
-def _title(alarm: Alarm, subject: str, *, certain: bool) -> str:
-    if alarm.state == "closed":
-        return f"{subject} is as in the reference again"
-    return f"{subject} differs" if certain else f"{subject} is not surely back"
-
-
-def _subject(key: str) -> str:
-    """What an alarm is about, as it stands in a sentence: "`temp`", "accuracy"."""
-    family, _, rest = key.partition(":")
-    if family == "column":
-        return f"`{rest}`"
-    if family == "bias":
-        segment, _, metric = rest.rpartition(":")
-        return f"{metric.replace('_', ' ')} of `{segment}`"
-    if family == "performance":
-        metric, _, segment = rest.partition(":")
-        return metric.replace("_", " ") + (f" of `{segment}`" if segment else "")
-    if family in {"rule", "check"}:
-        return f"{family} `{rest}`"
-    return _WHOLE.get(key, f"`{key}`")
-
-
-#: Alarms about the data set as a whole.
-_WHOLE = {
-    "volume:rows": "the number of rows",
-    "schema": "the schema",
-    "duplicates": "the share of duplicates",
-    "freshness": "the age of the newest row",
-}
 _EXPORT = "Export them with `driftloop queue export {} --format label-studio`."
-
-
-def _severity(run: Run, alarm: Alarm) -> Severity:
-    found = {run.judged.findings[index].severity for index in alarm.findings}
-    return "critical" if "critical" in found else "warning" if alarm.state != "closed" else "info"
-
-
-def _verdicts_of(key: str, run: Run) -> list[Verdict]:
-    verdicts: Mapping[str, Verdict] = run.judged.verdicts
-    owners = {column.name: column.owner for column in run.baseline.plan.every}
-    return [
-        verdict
-        for name, verdict in verdicts.items()
-        if key == (f"column:{owners[name]}" if name in owners else name)
-    ]
 
 
 def _budget_text(budget: Budget | None, series: int) -> str:
@@ -215,7 +129,34 @@ def _budget_text(budget: Budget | None, series: int) -> str:
     )
 
 
-def _marks(run: Run, start: datetime | None) -> list[Mark]:
+def _expected(occasions: Sequence[Occasion], zone: tzinfo) -> str:
+    """What named events explain, as one sentence."""
+    if not occasions:
+        return ""
+    names = [
+        f"{one.name} ({one.start.astimezone(zone):%-d %b %Y, %H:%M} to "
+        f"{one.end.astimezone(zone):%-d %b %Y, %H:%M})"
+        for one in occasions[:3]
+    ]
+    return (
+        f"Expected in this window: {'; '.join(names)}. What it explains is shown as such, and "
+        "neither opens nor closes an alarm."
+    ).replace(", 00:00", "")
+
+
+def _marks(run: Run, past: Past, start: datetime | None) -> list[Mark]:
+    """Deployments and named events of the windows that are shown."""
+    if run.window is None or start is None:
+        return []
+    stretch = Window(min((one.start for one in past.windows), default=start), run.window.end)
+    found = [
+        Mark(at=max(one.start, stretch.start).astimezone(start.tzinfo), label=one.name)
+        for one in meeting(run.occasions, stretch)
+    ]
+    return found + _deployed(run, start)
+
+
+def _deployed(run: Run, start: datetime) -> list[Mark]:
     deployment = run.judged.deployment
     if deployment is None or start is None:
         return []
@@ -246,7 +187,8 @@ _ONE_WINDOW = (
 
 def _of_sight(run: Run) -> list[tuple[str, str]]:
     """What a reference with this history can show, and what it cannot."""
-    baseline, texts = run.baseline, []
+    baseline = run.baseline
+    texts: list[tuple[str, str]] = []
     if baseline.by_time and run.window is not None:
         pooled = baseline.pooled
         said = season.notes(baseline.seasons, pooled.first, pooled.last, run.window)

@@ -27,6 +27,7 @@ class People:
     standing: Standing
     since: Mapping[str, datetime] = field(default_factory=dict)  #: open alarms before this window
     before: Mapping[str, StoredAlarm] = field(default_factory=dict)  #: the alarm before this one
+    years: Mapping[str, float] = field(default_factory=dict)  #: strongest evidence of open alarms
 
     @classmethod
     def of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -13,7 +14,7 @@ from monitor.profiles.types import Profile
 from monitor.steps import alarms as events
 from monitor.steps import observations, page
 from monitor.steps.baseline import Baseline
-from monitor.steps.judge import Judged, judge_window
+from monitor.steps.judge import Judged, Weighed, judge_window
 from monitor.steps.memory import Memory
 from monitor.steps.people import People
 from monitor.steps.setup import Setup
@@ -29,29 +30,34 @@ def tell(
 ) -> tuple[events.Told, People]:
     """The alarms of a window after those before it, and what people said about them by `now`."""
     people = People.of(memory.store, monitor.name, memory.since(), now=now)
-    told = follow(events.recall(memory.state()), judged, memory.position(), monitor, people)
+    states = events.recall(memory.state())
+    told = follow(
+        states, judged, judged.findings, memory.position(), monitor=monitor, people=people
+    )
     opened = {a.key: memory.window.start for a in told.alarms if a.state == "opened"}
     return told, with_history(people, memory, opened)
 
 
 def follow(
     states: States,
-    judged: Judged,
+    weighed: Weighed,
+    findings: Sequence[Finding],
     position: int,
+    *,
     monitor: MonitorConfig,
     people: People | None = None,
 ) -> events.Told:
     """Carry the alarms over one window that was judged."""
-    baseline = judged.baseline
+    baseline = weighed.baseline
     return events.follow(
         states,
-        judged.verdicts,
-        judged.findings,
+        weighed.verdicts,
+        findings,
         baseline.plan.every,
         position=position,
         escalation_windows=max(1, round(_ESCALATION / monitor.cadence.length)),
-        expected=judged.expected,
-        facts_expected=any(one.explains_facts for one in judged.occasions),
+        expected=weighed.expected,
+        facts_expected=any(one.explains_facts for one in weighed.occasions),
         people=people,
         judged=judged_names(baseline),
     )
@@ -64,13 +70,24 @@ def judged_names(baseline: Baseline) -> tuple[str, ...]:
 
 
 def with_history(people: People, memory: Memory, opened: dict[str, datetime]) -> People:
-    """The alarms that were open before under the same keys."""
+    """The alarms that were open before under the same keys, and how strong these were so far."""
     since = {**opened, **people.since}
-    found = {
-        key: memory.store.alarms.before(memory.monitor, key, start) for key, start in since.items()
+    alarms = memory.store.alarms
+    found = {key: alarms.before(memory.monitor, key, start) for key, start in since.items()}
+    years = {
+        key: max(
+            (
+                event.once_in_years or 0.0
+                for event in alarms.events(memory.monitor, key)
+                if start <= event.window.start < memory.window.start
+            ),
+            default=0.0,
+        )
+        for key, start in people.since.items()
+        if start < memory.window.start
     }
     before = {key: alarm for key, alarm in found.items() if alarm is not None}
-    return replace(people, since=since, before=before)
+    return replace(people, since=since, before=before, years=years)
 
 
 def again(
@@ -107,5 +124,7 @@ def again(
         judged=replace(judged, findings=findings),
         alarms=alarms,
         people=with_history(people, memory, {}),
+        occasions=setup.occasions,
+        groups=setup.groups,
         candidates=stored.document["queue"]["candidates"],
     )

@@ -97,6 +97,7 @@ class Alarms:
                     key=row.key,
                     state=row.state,  # type: ignore[arg-type]  # an Alarm's, as it was written
                     title=row.title,
+                    once_in_years=row.once_in_years,
                 )
                 for row in rows
             ]

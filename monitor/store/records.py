@@ -81,6 +81,7 @@ class LedgerEntry:
     lease_until: datetime | None
     retry_at: datetime | None  #: None on a failed window: not tried again by itself
     finished_at: datetime | None
+    created_at: datetime
     reason: str | None = None  #: why it is run again: rows that came late
 
 
@@ -323,3 +324,4 @@ class AlarmEvent:
     key: str
     state: AlarmState
     title: str
+    once_in_years: float | None = None
