@@ -7,10 +7,10 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 
 import pyarrow as pa
 import pydantic
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from monitor.core.ports import Reading
 from monitor.core.window import Window
@@ -20,6 +20,8 @@ from monitor.profiles.plan import Plan
 from monitor.profiles.split import Splitter
 from monitor.profiles.types import Profile
 
+#: What the libraries read when they are loaded; the command line sets all of them to 1.
+BLAS_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _WAITING = 1  #: batches that may wait while another is counted
 
 
@@ -50,7 +52,7 @@ class Local:
 
     def profile(self, reading: Reading, plan: Plan, *, window: Window | None = None) -> Profile:
         """The profile of all rows of a reading, in one pass."""
-        with threadpool_limits(1, user_api="blas"), Crew(self.threads) as crew:
+        with _one_blas_thread(), Crew(self.threads) as crew:
             profiler = Profiler(plan, window=window, crew=crew)
             profiler.see(reading.schema)
             _count(reading.batches, profiler.update)
@@ -62,13 +64,23 @@ class Local:
         In a reference the rows that an encoder was fitted on are left out of its columns
         (`Profiler(half=True)`); rows in no part are counted in the `late` of the first.
         """
-        with threadpool_limits(1, user_api="blas"), Crew(self.threads) as crew:
+        with _one_blas_thread(), Crew(self.threads) as crew:
             splitting = splitter.start(plan, reading.schema, reading.rows_hint, crew)
             _count(reading.batches, splitting.update)
             parts = splitting.results()
         if splitting.outside and parts:
             parts[0] = dataclasses.replace(parts[0], late=parts[0].late + splitting.outside)
         return parts
+
+
+def _one_blas_thread() -> AbstractContextManager[object]:
+    """Threads of BLAS only get into the way of ours; looking them up costs 10 ms."""
+    if all(os.environ.get(name) == "1" for name in BLAS_THREADS):
+        return nullcontext()
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    limited: AbstractContextManager[object] = threadpool_limits(1, user_api="blas")
+    return limited
 
 
 def _count(batches: Iterator[pa.RecordBatch], update: Callable[[pa.RecordBatch], None]) -> None:

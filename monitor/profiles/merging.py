@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         BlockMoments,
         CategoricalProfile,
         CellTable,
+        ColumnProfile,
         NumericProfile,
         Profile,
         RuleCount,
@@ -53,26 +55,27 @@ class _Merges(Protocol):
 
 
 _M = TypeVar("_M", bound=_Merges)
+_N = TypeVar("_N", np.int64, np.float64)
 
 
-def blocks(left: BlockMoments, right: BlockMoments) -> BlockMoments:
-    """Sums of both; components that one side lacks count as zero."""
-    if left.sums.shape == right.sums.shape:
-        sums, squares = left.sums + right.sums, left.squares + right.squares
-        return dataclasses.replace(
-            left, blocks=left.blocks + right.blocks, sums=sums, squares=squares
-        )
-    width = max(left.sums.shape[1], right.sums.shape[1])
+def blocks(parts: Sequence[BlockMoments]) -> BlockMoments:
+    """Sums of all; components that one of them lacks count as zero."""
+    width = max(part.sums.shape[1] for part in parts)
     return dataclasses.replace(
-        left,
-        blocks=left.blocks + right.blocks,
-        sums=_widen(left.sums, width) + _widen(right.sums, width),
-        squares=_widen(left.squares, width) + _widen(right.squares, width),
+        parts[0],
+        blocks=_added([part.blocks for part in parts]),
+        sums=_added([_widen(part.sums, width) for part in parts]),
+        squares=_added([_widen(part.squares, width) for part in parts]),
     )
 
 
+def _added(arrays: Sequence[npt.NDArray[_N]]) -> npt.NDArray[_N]:
+    return np.asarray(np.add.reduce(arrays))
+
+
 def _widen(array: npt.NDArray[np.float64], width: int) -> npt.NDArray[np.float64]:
-    return np.pad(array, ((0, 0), (0, width - array.shape[1])))
+    missing = width - array.shape[1]
+    return np.pad(array, ((0, 0), (0, missing))) if missing else array
 
 
 def moments(
@@ -93,16 +96,18 @@ def moments(
     return n, mean, math.inf if math.isnan(m2) else m2
 
 
-def numeric(left: NumericProfile, right: NumericProfile) -> NumericProfile:
-    """The profile of both. Raises `ProfileError` when the codebooks differ."""
-    if left.codebook_id != right.codebook_id:
-        msg = (
-            f"Profiles of codebooks {left.codebook_id!r} and {right.codebook_id!r} do not merge: "
-            "they were made against different references. Profile the data again."
-        )
-        raise ProfileError(msg)
-    _, mean, m2 = moments((left.finite, left.mean, left.m2), (right.finite, right.mean, right.m2))
-    codes, counts = sparse([(left.codes, left.counts), (right.codes, right.counts)])
+def numeric(parts: Sequence[NumericProfile]) -> NumericProfile:
+    """The profile of all. Raises `ProfileError` when the codebooks differ."""
+    first = parts[0]
+    for part in parts:
+        if part.codebook_id != first.codebook_id:
+            msg = (
+                f"Profiles of codebooks {first.codebook_id!r} and {part.codebook_id!r} do not "
+                "merge: they were made against different references. Profile the data again."
+            )
+            raise ProfileError(msg)
+    _, mean, m2 = reduce(moments, ((part.finite, part.mean, part.m2) for part in parts))
+    codes, counts = sparse((part.codes, part.counts) for part in parts)
     added = (
         "rows",
         "nulls",
@@ -113,41 +118,42 @@ def numeric(left: NumericProfile, right: NumericProfile) -> NumericProfile:
         "negatives",
     )
     return dataclasses.replace(
-        left,
-        **{name: getattr(left, name) + getattr(right, name) for name in added},
-        minimum=float(np.fmin(left.minimum, right.minimum)),
-        maximum=float(np.fmax(left.maximum, right.maximum)),
+        first,
+        **{name: sum(getattr(part, name) for part in parts) for name in added},
+        minimum=float(np.fmin.reduce([part.minimum for part in parts])),
+        maximum=float(np.fmax.reduce([part.maximum for part in parts])),
         mean=mean,
         m2=m2,
         codes=codes,
         counts=counts,
-        blocks=blocks(left.blocks, right.blocks),
-        missing_blocks=blocks(left.missing_blocks, right.missing_blocks),
+        blocks=blocks([part.blocks for part in parts]),
+        missing_blocks=blocks([part.missing_blocks for part in parts]),
     )
 
 
-def categorical(left: CategoricalProfile, right: CategoricalProfile) -> CategoricalProfile:
-    """The profile of both."""
-    total = dict(left.levels)
-    for level, count in right.levels.items():
-        total[level] = total.get(level, 0) + count
-    capacity = max(left.capacity, right.capacity)
+def categorical(parts: Sequence[CategoricalProfile]) -> CategoricalProfile:
+    """The profile of all."""
+    total: dict[str, int] = dict(parts[0].levels)
+    for part in parts[1:]:
+        for level, count in part.levels.items():
+            total[level] = total.get(level, 0) + count
+    capacity = max(part.capacity for part in parts)
     kept, lost = heaviest(total, capacity)
-    other = left.other + right.other + lost
-    uncounted = math.isnan(left.distinct) or math.isnan(right.distinct)
+    other = sum(part.other for part in parts) + lost
+    uncounted = any(math.isnan(part.distinct) for part in parts)
     sketch = np.empty(0, np.uint64)
     if other and not uncounted:
-        hashes = [side.sketch if side.other else sketch_of(side.levels) for side in (left, right)]
+        hashes = [part.sketch if part.other else sketch_of(part.levels) for part in parts]
         sketch = least_distinct(np.concatenate([*hashes, sketch_of(total)]), SKETCH_SIZE)
     return dataclasses.replace(
-        left,
-        rows=left.rows + right.rows,
-        nulls=left.nulls + right.nulls,
+        parts[0],
+        rows=sum(part.rows for part in parts),
+        nulls=sum(part.nulls for part in parts),
         levels=dict(sorted(kept.items())),
         other=other,
         distinct=math.nan if uncounted else distinct_levels(len(kept), other, sketch),
-        blocks=blocks(left.blocks, right.blocks),
-        missing_blocks=blocks(left.missing_blocks, right.missing_blocks),
+        blocks=blocks([part.blocks for part in parts]),
+        missing_blocks=blocks([part.missing_blocks for part in parts]),
         capacity=capacity,
         sketch=sketch,
     )
@@ -237,24 +243,33 @@ def _spread(
     return array
 
 
-def sample(left: Sample, right: Sample) -> Sample:
-    """The bottom-k sample of both."""
-    hashes = np.concatenate([left.hashes, right.hashes])
-    contents = np.concatenate([left.contents, right.contents])
-    weights = np.concatenate([left.weights, right.weights])
-    order, kept_weights = bottom(hashes, contents, weights, min(left.k, right.k))
-    keys = (*left.keys, *right.keys)
-    table = concat_tables([left.table, right.table])
+def sample(parts: Sequence[Sample]) -> Sample:
+    """The bottom-k sample of all."""
+    k = min(part.k for part in parts)
+    hashes = np.concatenate([part.hashes for part in parts])
+    # Only rows at or below the k-th least key can stay: the others are not worth a copy.
+    least = least_distinct(hashes, k)
+    ends = [
+        int(np.searchsorted(part.hashes, least[-1], side="right")) if len(least) == k else None
+        for part in parts
+    ]
+    sides = list(zip(parts, ends, strict=True))
+    hashes = np.concatenate([part.hashes[:end] for part, end in sides])
+    contents = np.concatenate([part.contents[:end] for part, end in sides])
+    weights = np.concatenate([part.weights[:end] for part, end in sides])
+    order, kept_weights = bottom(hashes, contents, weights, k)
+    keys = [key for part, end in sides for key in part.keys[:end]]
+    table = concat_tables([part.table.slice(0, end) for part, end in sides])
     return dataclasses.replace(
-        left,
-        k=min(left.k, right.k),
-        table=table.take(array_of(order)) if table.num_rows else table,
+        parts[0],
+        k=k,
+        table=table.combine_chunks().take(array_of(order)) if table.num_rows else table,
         hashes=hashes[order],
         contents=contents[order],
-        keys=tuple(keys[at] for at in order),
-        population=left.population + right.population,
+        keys=tuple(map(keys.__getitem__, order.tolist())),
+        population=sum(part.population for part in parts),
         weights=kept_weights,
-        dropped_images=left.dropped_images + right.dropped_images,
+        dropped_images=sum(part.dropped_images for part in parts),
     )
 
 
@@ -287,40 +302,46 @@ def without_rows(whole: Profile) -> Profile:
     return dataclasses.replace(whole, sample=bare, rules=rules)
 
 
-def profile(left: Profile, right: Profile) -> Profile:
-    """The profile of both windows' rows. Raises `ProfileError` when the plans differ."""
-    if left.plan_id != right.plan_id:
-        msg = (
-            f"Profiles of plans {left.plan_id!r} and {right.plan_id!r} do not merge: their columns "
-            "or references differ. Profile the data again with one plan."
-        )
-        raise ProfileError(msg)
-    firsts = [time for time in (left.first, right.first) if time is not None]
-    lasts = [time for time in (left.last, right.last) if time is not None]
+def profile(parts: Sequence[Profile]) -> Profile:
+    """The profile of all parts' rows. Raises `ProfileError` when their plans differ."""
+    first = parts[0]
+    for part in parts:
+        if part.plan_id != first.plan_id:
+            msg = (
+                f"Profiles of plans {first.plan_id!r} and {part.plan_id!r} do not merge: their "
+                "columns or references differ. Profile the data again with one plan."
+            )
+            raise ProfileError(msg)
+    names = sorted({name for part in parts for name in part.types})
+    # A column that broke in one part is lost for the whole; `errors` says why.
+    common = [name for name in first.columns if all(name in part.columns for part in parts)]
     return dataclasses.replace(
-        left,
-        rows=left.rows + right.rows,
-        first=min(firsts, default=None),
-        last=max(lasts, default=None),
-        columns=_common(left.columns, right.columns),
-        cells=_either(left.cells, right.cells),
-        rules=_either(left.rules, right.rules),
-        sample=left.sample.merge(right.sample),
-        errors={**right.errors, **left.errors},
-        absent=left.absent & right.absent,
-        extra={**right.extra, **left.extra},
+        first,
+        rows=sum(part.rows for part in parts),
+        first=min((part.first for part in parts if part.first is not None), default=None),
+        last=max((part.last for part in parts if part.last is not None), default=None),
+        columns={name: _column([part.columns[name] for part in parts]) for name in common},
+        cells=reduce(_either, (part.cells for part in parts)),
+        rules=reduce(_either, (part.rules for part in parts)),
+        sample=sample([part.sample for part in parts]),
+        errors=_firsts([part.errors for part in parts]),
+        absent=frozenset.intersection(*(part.absent for part in parts)),
+        extra=_firsts([part.extra for part in parts]),
         types={
-            name: tuple(sorted({*left.types.get(name, ()), *right.types.get(name, ())}))
-            for name in sorted({*left.types, *right.types})
+            name: tuple(sorted({kind for part in parts for kind in part.types.get(name, ())}))
+            for name in names
         },
-        late=left.late + right.late,
-        versions=_sums(left.versions, right.versions),
+        late=sum(part.late for part in parts),
+        versions=reduce(_sums, (part.versions for part in parts)),
     )
 
 
-def _common(left: Mapping[str, _M], right: Mapping[str, _M]) -> dict[str, _M]:
-    """A column that broke in one part is lost for the whole; `errors` says why."""
-    return {name: value.merge(right[name]) for name, value in left.items() if name in right}
+def _column(parts: Sequence[ColumnProfile]) -> ColumnProfile:
+    # Not by `isinstance`: this file needs no profile class.
+    merge: Callable[[Any], ColumnProfile] = (
+        numeric if hasattr(parts[0], "codebook_id") else categorical
+    )
+    return merge(parts)
 
 
 def _either(left: Mapping[str, _M], right: Mapping[str, _M]) -> dict[str, _M]:
@@ -328,6 +349,10 @@ def _either(left: Mapping[str, _M], right: Mapping[str, _M]) -> dict[str, _M]:
     for name, value in right.items():
         both[name] = both[name].merge(value) if name in both else value
     return both
+
+
+def _firsts(sides: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    return {name: text for side in reversed(sides) for name, text in side.items()}
 
 
 def _sums(left: Mapping[str, int], right: Mapping[str, int]) -> dict[str, int]:

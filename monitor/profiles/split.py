@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Protocol
@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from monitor.core.arrow import array_of, filled
 from monitor.core.window import Window
+from monitor.profiles import merging
 from monitor.profiles.casting import plain, to_micros
 from monitor.profiles.chunks import simple_batch
 from monitor.profiles.crew import Crew
@@ -241,17 +242,9 @@ def _paired(parts: list[Profile]) -> list[Profile]:
     return merged
 
 
-def merged(
-    parts: Sequence[Profile], join: Callable[[Profile, Profile], Profile] = Profile.merge
-) -> Profile:
-    """One profile of many, merged in a tree. Raises `ValueError` without any."""
-    todo = list(parts)
-    while len(todo) > 1:
-        todo = [
-            join(*pair) if len(pair) == 2 else pair[0]
-            for pair in (todo[at : at + 2] for at in range(0, len(todo), 2))
-        ]
-    if not todo:
+def merged(parts: Sequence[Profile]) -> Profile:
+    """One profile of many. Raises `ValueError` without any."""
+    if not parts:
         msg = "there is no profile to merge"
         raise ValueError(msg)
-    return todo[0]
+    return parts[0] if len(parts) == 1 else merging.profile(parts)

@@ -55,7 +55,7 @@ class BlockMoments:
 
     def merge(self, other: BlockMoments) -> BlockMoments:
         """Sums of both."""
-        return merging.blocks(self, other)
+        return merging.blocks([self, other])
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class NumericProfile:
 
     def merge(self, other: NumericProfile) -> NumericProfile:
         """The profile of both. Raises `ProfileError` when the codebooks differ."""
-        return merging.numeric(self, other)
+        return merging.numeric([self, other])
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class CategoricalProfile:
 
     def merge(self, other: CategoricalProfile) -> CategoricalProfile:
         """The profile of both."""
-        return merging.categorical(self, other)
+        return merging.categorical([self, other])
 
 
 ColumnProfile = NumericProfile | CategoricalProfile
@@ -202,7 +202,7 @@ class Sample:
 
     def merge(self, other: Sample) -> Sample:
         """The bottom-k sample of both."""
-        return merging.sample(self, other)
+        return merging.sample([self, other])
 
     def to_bytes(self) -> bytes:
         """Versioned, compressed, no pickle."""
@@ -235,7 +235,7 @@ class Profile:
 
     def merge(self, other: Profile) -> Profile:
         """The profile of both windows' rows. Raises `ProfileError` when the plans differ."""
-        return merging.profile(self, other)
+        return merging.profile([self, other])
 
     def to_bytes(self, *, sample: bool = False) -> bytes:
         """Versioned, compressed, no pickle; without the sample's rows unless asked."""

@@ -52,20 +52,24 @@ def _same_dictionaries(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
 class Thinner:
     """Every k-th row of a stream, k doubling as it grows; no randomness.
 
-    Where the length is known, `expected` spares what would be taken and dropped again.
+    Where the length is `expected`, the same rows are taken at once, each only once.
     """
 
     def __init__(self, rows: int, expected: int | None = None) -> None:
         self._rows = max(rows, 1)
         self._kept: list[pa.RecordBatch] = []
-        self._count, self._step, self._next = 0, 1, 0
-        while -(-(expected or 0) // self._step) > 2 * self._rows:
-            self._step *= 2
+        self._count, self._step, self._next, self._seen = 0, 1, 0, 0
+        self._places = None if expected is None else _places(expected, self._rows)
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Take from a batch what is due."""
-        due = np.arange(self._next, batch.num_rows, self._step)
-        self._next = (self._next + len(due) * self._step) - batch.num_rows
+        if self._places is None:
+            due = np.arange(self._next, batch.num_rows, self._step)
+            self._next = (self._next + len(due) * self._step) - batch.num_rows
+        else:
+            ends = np.searchsorted(self._places, (self._seen, self._seen + batch.num_rows))
+            due = self._places[ends[0] : ends[1]] - self._seen
+            self._seen += batch.num_rows
         if len(due):
             whole = len(due) == batch.num_rows
             self._kept.append(batch if whole else batch.take(array_of(due)))
@@ -97,6 +101,15 @@ class Thinner:
             )
             if high > low
         ]
+
+
+def _places(length: int, rows: int) -> npt.NDArray[np.int64]:
+    """The rows that are left of so many when k has doubled and `batches` has thinned them."""
+    step = 1
+    while -(-length // step) > 2 * rows:
+        step *= 2
+    count = -(-length // step)
+    return np.linspace(0, count - 1, min(rows, count)).round().astype(np.int64) * step
 
 
 class Kept:
