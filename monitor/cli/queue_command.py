@@ -1,4 +1,4 @@
-"""`driftloop queue list|export|similar`."""
+"""`driftloop queue list|export|push|pull|similar`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, BinaryIO, cast
 import click
 
 from monitor.cli.common import config_option, json_option, print_json, safe, say, writing
+from monitor.cli.queue_tools import pull, push, similar
 
 if TYPE_CHECKING:
     from monitor.config import MonitorConfig
@@ -103,6 +104,10 @@ def export(
             say(f"{len(marked.changed):,} rows are marked as exported")
     _tell(count, chosen.name)
     return 0
+
+
+for _command in (push, pull, similar):
+    command.add_command(_command)
 
 
 class _Seen:

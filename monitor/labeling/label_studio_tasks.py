@@ -14,6 +14,7 @@ from monitor.labeling.values import data_uri, plain
 
 #: Key of a task's data that holds the row as one table, for the annotator to read.
 TABLE = "row"
+_LONGEST_HEAD = 300
 #: Key that holds the text to label, whatever its column is called.
 TEXT = "text"
 
@@ -74,10 +75,19 @@ def labeling_config(spec: LabelSpec) -> str:
         raise LabelingError(msg)
     view = ET.Element("View")
     if spec.guideline:
-        ET.SubElement(view, "Header", value=_printable(spec.guideline), size="5")
+        # The whole of a long one is behind the button "Instructions".
+        head = spec.guideline[:_LONGEST_HEAD].rstrip()
+        head += "…" if len(spec.guideline) > _LONGEST_HEAD else ""
+        ET.SubElement(view, "Header", value=_printable(head), size="5")
     tag, name, value = object_of(spec)
-    ET.SubElement(view, tag, name=name, value=f"${value}")
-    view.extend(_control(spec, name))
+    place = question = view
+    if tag == "Image" and spec.type not in NEED_IMAGE:
+        # Beside each other: an enlarged thumbnail would push the answers off the screen.
+        row = ET.SubElement(view, "View", style="display: flex; flex-wrap: wrap; gap: 2em")
+        place = ET.SubElement(row, "View", style="flex: 0 1 420px")
+        question = ET.SubElement(row, "View", style="flex: 1 1 240px")
+    ET.SubElement(place, tag, {"name": name, "value": f"${value}"} | _LOOKS.get(tag, {}))
+    question.extend(_control(spec, name))
     ET.indent(view)
     return ET.tostring(view, encoding="unicode")
 
@@ -91,6 +101,7 @@ def object_of(spec: LabelSpec) -> tuple[str, str, str]:
     return "Table", TABLE, TABLE
 
 
+_LOOKS = {"Image": {"zoomControl": "false", "rotateControl": "false"}}
 _CONTROLS = {
     "class": ("Choices", "Choice", {"choice": "single", "required": "true"}),
     "multi-label": ("Choices", "Choice", {"choice": "multiple"}),

@@ -8,10 +8,12 @@ from typing import BinaryIO
 from monitor.config import MonitorConfig
 from monitor.core import plugins
 from monitor.core.errors import UsageError
+from monitor.core.window import Window
 from monitor.labeling.items import ExportCount, Exporter, Item
+from monitor.labeling.returned import Importer
 from monitor.labeling.spec import LabelSpec, LabelType
 from monitor.profiles.types import CategoricalProfile, Profile
-from monitor.store.records import QueueRow
+from monitor.store.records import NewQueueRow, QueueRow
 
 _TYPES: dict[str, LabelType] = {
     "classification": "class",
@@ -34,6 +36,16 @@ def exporter(name: str) -> Exporter:
         raise UsageError(msg)
     made: Exporter = plugins.load("labeling", name)()
     return made
+
+
+def importer(name: str) -> Importer:
+    """What reads labels of that format. Raises `UsageError` when nothing does."""
+    made = exporter(name)
+    if not hasattr(made, "read"):
+        msg = f"Labels cannot be read from format {name!r}."
+        raise UsageError(msg)
+    read: Importer = made  # type: ignore[assignment]  # it writes, and reads too
+    return read
 
 
 def spec_of(monitor: MonitorConfig, reference: Profile | None) -> LabelSpec:
@@ -69,11 +81,16 @@ def _classes(reference: Profile, column: str | None) -> tuple[str, ...]:
 
 def item_of(row: QueueRow) -> Item:
     """A row of the queue as annotation tools get it."""
+    return new_item(row.monitor, row.window, row)
+
+
+def new_item(monitor: str, window: Window, row: NewQueueRow) -> Item:
+    """A row as annotation tools get it, whether it is in the queue yet or not."""
     return Item(
         id=row.row_id,
-        monitor=row.monitor,
-        window_start=row.window.start.isoformat(),
-        window_end=row.window.end.isoformat(),
+        monitor=monitor,
+        window_start=window.start.isoformat(),
+        window_end=window.end.isoformat(),
         reason=row.reason,
         reason_text=row.reason_text,
         score=row.score,

@@ -60,7 +60,7 @@ def propose(
     place = {key: index for index, key in reversed(list(enumerate(candidates.ids)))}
     rows = sample.table.take([place[str(row.id)] for row in chosen])
     return tuple(
-        _stored(row, values, plan.columns, roles)
+        stored(row, values, plan.columns, roles)
         for row, values in zip(chosen, rows.to_pylist(), strict=True)
     )
 
@@ -105,9 +105,10 @@ def _scores(table: pa.Table, roles: Roles) -> FloatArray | None:
         return None
 
 
-def _stored(
+def stored(
     row: QueueRow, values: Mapping[str, Any], columns: Sequence[Column], roles: Roles
 ) -> NewQueueRow:
+    """A chosen row with its values, as the store's queue keeps it."""
     # Who labels must not see the label, nor the model's opinion twice.
     hidden = {column.name for column in columns if column.kind == "embedding"}
     hidden |= {*roles.images, *roles.scores, roles.label or "", roles.prediction or ""}
@@ -123,7 +124,7 @@ def _stored(
         push_order=row.order,
         data=shown,
         prediction=None if prediction is None else _short(plain(prediction)),
-        prediction_score=_top_score(values, roles),
+        prediction_score=top_score(values, roles),
         model_version=_text(values.get(roles.model_version) if roles.model_version else None),
         image=_image(values, roles),
     )
@@ -137,7 +138,7 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _top_score(values: Mapping[str, Any], roles: Roles) -> float | None:
+def top_score(values: Mapping[str, Any], roles: Roles) -> float | None:
     """The score of the predicted class: of a binary model its one score, turned where it is low."""
     scores = [values.get(name) for name in roles.scores]
     known = [float(score) for score in scores if isinstance(score, int | float)]

@@ -127,6 +127,18 @@ class Queue:
             found = {state: count for state, count in session.execute(query)}  # noqa: C416 - a Row is no pair
         return {state: found.get(state, 0) for state in STEPS}
 
+    def asked_for(self, monitor: str, window: Window, reason: str) -> int:
+        """How many rows of a window were queued for that reason on top of the draw."""
+        query = sa.select(sa.func.count()).where(
+            QueueItemRow.monitor == monitor,
+            QueueItemRow.window_start == window.start,
+            QueueItemRow.window_end == window.end,
+            QueueItemRow.run_id.is_(None),
+            QueueItemRow.reason == reason,
+        )
+        with self._database.reading() as session:
+            return session.scalars(query).one()
+
     def mark(
         self,
         monitor: str,

@@ -23,8 +23,8 @@ def tasks(items, spec=LATE):
 
 def control_and_object(spec):
     view = ET.fromstring(labeling_config(spec))
-    [control] = [element for element in view if element.get("toName")]
-    [shown] = [element for element in view if element.get("name") == control.get("toName")]
+    [control] = [element for element in view.iter() if element.get("toName")]
+    [shown] = [element for element in view.iter() if element.get("name") == control.get("toName")]
     return control, shown
 
 
