@@ -109,3 +109,66 @@ def test_a_comparison_alarms_once_for_each_key():
     )
 
     assert [(alarm.key, alarm.findings) for alarm in told] == [("column:x", (0, 1))]
+
+
+def test_what_an_event_explains_opens_nothing_and_closes_nothing():
+    fired = Verdict(fired=True, calm=False)
+    first = alarms.follow(States(), {"x": fired}, [found()], COLUMNS, position=0, expected=("x",))
+    open_ = follow(States(), {"x": fired}, [found()])
+    held = open_.states
+    for position in range(1, 4):
+        told = alarms.follow(
+            held, {"x": Verdict()}, [], COLUMNS, position=position, expected=("x",)
+        )
+        held = told.states
+
+    assert first.alarms == ()
+    assert states_of(told) == [("column:x", "open")]
+    assert told.mail == ""
+
+
+def test_an_incident_explains_facts_too():
+    gone = found("quality.schema", None)
+
+    told = alarms.follow(States(), {}, [gone], COLUMNS, position=0, facts_expected=True)
+
+    assert told.alarms == ()
+
+
+def test_a_figure_without_labels_in_a_window_keeps_its_alarm():
+    name = "performance:accuracy"
+    first = follow(States(), {name: Verdict(fired=True, calm=False)})
+    later = first
+    for position in range(1, 4):
+        later = alarms.follow(later.states, {}, [], COLUMNS, position=position, judged=("x", name))
+
+    assert states_of(later) == [(name, "open")]
+
+
+def test_a_fact_about_a_column_that_nobody_judges_closes():
+    first = follow(States(), {}, [found("quality.range", "id")])
+    later = first
+    for position in range(1, 3):
+        later = alarms.follow(later.states, {}, [], COLUMNS, position=position, judged=("x",))
+
+    assert states_of(first) == [("column:id", "opened")]
+    assert states_of(later) == [("column:id", "closed")]
+
+
+def test_every_alarm_knows_its_budget():
+    told = follow(States(), {"e.pc0": Verdict(fired=True, calm=False, once_in_years=40.0)})
+
+    assert [alarm.once_in_years for alarm in told.alarms] == [40.0]
+    assert "once_in_years" not in told.alarms[0].to_dict()
+
+
+def test_a_segment_of_an_open_column_is_no_second_event():
+    part = "segment:carrier=UA/x"
+    fired = Verdict(fired=True, calm=False)
+    first = follow(States(), {"x": fired})
+
+    told = follow(first.states, {"x": fired, part: fired}, position=1)
+    alone = follow(States(), {part: fired})
+
+    assert (told.mail, alone.mail) == ("", "first")
+    assert alarms.columns_of(part) == ("x",)
