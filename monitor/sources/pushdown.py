@@ -43,7 +43,8 @@ def limits(clock: Clock, window: Window, dtype: pa.DataType) -> Limits | None:
         return Limits(*_naive(clock, window))
     if pa.types.is_date(dtype):
         low, high = _naive(clock, window)
-        return Limits(low.date(), _later(high, _DAY).date())
+        last = _later(high, -timedelta(microseconds=1))  # of the window
+        return Limits(low.date(), _later(last, _DAY).date())
     if pa.types.is_integer(dtype) or pa.types.is_floating(dtype):
         per_second = _PER_SECOND[clock.unit or "s"]
         return Limits(_count(window.start, per_second), _count(window.end, per_second) + 1)

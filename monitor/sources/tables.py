@@ -47,6 +47,10 @@ class TableOptions(pydantic.BaseModel, frozen=True, extra="forbid"):
     timestamp_zone: Annotated[str, pydantic.AfterValidator(_known_zone)] | None = None
 
 
+#: Statistics are at most a millisecond off.
+_NEAR = timedelta(seconds=1)
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """First and last time, microseconds UTC, the last one included; `rows` without a read."""
@@ -178,6 +182,19 @@ class Table(abc.ABC):
                 first = low if first is None else min(first, low)
                 last = high if last is None else max(last, high)
         return Span(first, last, rows)
+
+    def near_ends(self, clock: Clock, first: int, last: int, rows: int) -> Span | None:
+        """Exact times, read near those of statistics that are cut to milliseconds.
+
+        None when there are none: rows that the statistics count were deleted.
+        """
+        ends = [
+            self.read_span(clock, Window(moment(end) - _NEAR, moment(end) + _NEAR))
+            for end in (first, last)
+        ]
+        if ends[0].first is None or ends[1].last is None:
+            return None
+        return Span(ends[0].first, ends[1].last, rows)
 
     def asked(self, question: Any) -> Any:
         """The answer; errors of libraries become those of driftloop."""

@@ -212,4 +212,44 @@ def _sqlite(request: pytest.FixtureRequest, folder: Path) -> Made:
     return Made("sql", write, options, folder, {**options, "table": "not there"})
 
 
+@maker("delta")
+def _delta(request: pytest.FixtureRequest, folder: Path) -> Made:
+    deltalake = pytest.importorskip("deltalake")
+
+    def write(table: pa.Table) -> None:
+        deltalake.write_deltalake(str(folder / "table"), table, mode="append")
+
+    return Made("delta", write, {"path": "table"}, folder, {"path": "gone"})
+
+
+@maker("delta: mapped columns")
+def _mapped(request: pytest.FixtureRequest, folder: Path) -> Made:
+    """What Arrow cannot read by itself."""
+    deltalake = pytest.importorskip("deltalake")
+
+    def write(table: pa.Table) -> None:
+        there = (folder / "table").exists()
+        more = {} if there else {"configuration": {"delta.columnMapping.mode": "name"}}
+        deltalake.write_deltalake(str(folder / "table"), table, mode="append", **more)
+
+    return Made("delta", write, {"path": "table"}, folder, {"path": "gone"})
+
+
+@maker("iceberg")
+def _iceberg(request: pytest.FixtureRequest, folder: Path) -> Made:
+    catalogs = pytest.importorskip("pyiceberg.catalog")
+    (folder / "warehouse").mkdir()
+    properties = {"type": "sql", "uri": f"sqlite:///{folder}/catalog.db"}
+    catalog = catalogs.load_catalog("lake", **properties, warehouse=f"file://{folder}/warehouse")
+    catalog.create_namespace("lake")
+
+    def write(table: pa.Table) -> None:
+        found = catalog.create_table_if_not_exists("lake.orders", schema=table.schema)
+        found.append(table)
+
+    given = {"type": "sql", "uri": "sqlite:///catalog.db"}
+    options = {"table": "lake.orders", "catalog": "lake", "properties": given}
+    return Made("iceberg", write, options, folder, {"table": "lake.gone"})
+
+
 START = datetime(2024, 1, 1, tzinfo=UTC)
