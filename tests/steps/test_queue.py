@@ -8,7 +8,7 @@ from PIL import Image
 
 from monitor.core.columns import Column, Roles
 from monitor.curation.rows import QueueRow
-from monitor.steps.queue import _stored
+from monitor.steps.queue import stored
 from monitor.steps.thumbnails import SIZE, thumbnail
 
 ROW = QueueRow(
@@ -36,20 +36,20 @@ def test_the_label_stays_behind_and_the_prediction_goes_once():
         "img": picture(28, 28),
     }  # fmt: skip
 
-    stored = _stored(ROW, values, columns, roles)
+    kept = stored(ROW, values, columns, roles)
 
-    assert dict(stored.data) == {"x": 1.5, "v": "m1"}
-    assert (stored.prediction, stored.prediction_score) == ("dog", 0.9)
-    assert stored.model_version == "m1"
-    assert stored.image == values["img"]
-    assert stored.row_id == "7"
+    assert dict(kept.data) == {"x": 1.5, "v": "m1"}
+    assert (kept.prediction, kept.prediction_score) == ("dog", 0.9)
+    assert kept.model_version == "m1"
+    assert kept.image == values["img"]
+    assert kept.row_id == "7"
 
 
 def test_the_score_of_a_binary_model_is_that_of_the_predicted_class():
-    stored = _stored(ROW, {"p": False, "s": 0.2}, [], Roles(prediction="p", scores=("s",)))
+    kept = stored(ROW, {"p": False, "s": 0.2}, [], Roles(prediction="p", scores=("s",)))
 
-    assert stored.prediction is False
-    assert stored.prediction_score == 0.8
+    assert kept.prediction is False
+    assert kept.prediction_score == 0.8
 
 
 def test_thumbnails_are_small_and_what_is_no_picture_is_left_out():
