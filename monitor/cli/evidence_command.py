@@ -104,8 +104,8 @@ def _print(found: Replay, allowed: float) -> None:
     would = sum(mail.would for mail in found.mails)
     was = sum(mail.was for mail in found.mails)
     click.echo(
-        f"{found.monitor}: {found.windows} stored windows; with {found.budget:g} false mails a "
-        f"year {would} would have been sent, {was} were (the config allows {allowed:g})"
+        f"{found.monitor}: {found.windows} stored windows. With a budget of {found.budget:g} false "
+        f"mails a year {would} would have been sent; {was} were, with {allowed:g} in the config"
     )
     for mail in found.mails:
         mark = {(True, True): "same", (True, False): "new ", (False, True): "gone"}
