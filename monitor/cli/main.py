@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -29,6 +30,7 @@ COMMANDS = {
     "queue": ("queue", "The relabel queue: list, export, similar …"),
     "status": ("status", "Every monitor: newest window, open alarms, what waits or failed."),
     "outbox": ("outbox", "Messages on their way: list, retry, drop."),
+    "annotators": ("annotators", "Scorecards of the annotators, and what the labels cost."),
     "reference": ("reference", "Versions of the reference: list, promote, rollback."),
     "user": ("user", "People who may open the page: add, password, remove, list."),
     "token": ("token", "API tokens of programs: create, list, revoke."),
@@ -83,6 +85,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # The kernel brings a thread for each core; BLAS threads beside them only get in their way.
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
+    # Nobody's pydantic plug-ins are wanted, and looking for them reads every distribution.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "true")
+    # What start-up makes stays: looking for garbage in it again and again is a tenth of its time.
+    gc.set_threshold(50_000)
     try:
         result = cli.main(args=arguments, prog_name="driftloop", standalone_mode=False)
     except click.ClickException as error:

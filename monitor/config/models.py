@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from datetime import datetime, timedelta
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
@@ -119,6 +120,10 @@ class WebConfig(Section):
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
+    #: auto: as soon as there is a user, and always where other machines reach the page
+    login: Literal["auto", "on", "off"] = "auto"
+    #: whose word on the address of a visitor is believed
+    proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(listed)] = ()
 
 
 class PluginConfig(Section):
@@ -170,6 +175,9 @@ class QueueConfig(Section):
     annotators: int = Field(1, ge=1, le=20)  #: how many people label each item
     annotators_ambiguous: int | None = Field(None, ge=1, le=20)  #: None: as many as of the others
     without_draft: float = Field(0.2, ge=0, le=1)  #: share of items without the model's opinion
+    #: How the answers of several people become one label.
+    consensus: Literal["majority", "dawid-skene", "model-assisted"] = "dawid-skene"
+    gold: float = Field(0.0, ge=0, le=1)  #: share of labelled items that an expert labels too
     similar_limit: int = Field(200, ge=0, le=100_000)  #: rows asked for by likeness, a window
     automatic: bool = True  #: `serve` pushes and pulls by itself
     tool: PluginConfig | None = None  #: where `queue push` and `pull` go
@@ -202,6 +210,8 @@ class MonitorConfig(Section):
     lateness: Duration = timedelta(0)
     settle: Duration | None = None  #: run as soon as no new row came for so long; None: at once
     revise: Duration = timedelta(0)  #: how long a window that was run is watched for late rows
+    #: How long one window may take; then it has failed.
+    timeout: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(hours=6)
     engine: str = "local"
     engine_options: Any = None  #: an instance of the engine's `Options`; None: its defaults
     for_each: str | None = Field(None, min_length=1)

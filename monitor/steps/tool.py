@@ -14,6 +14,7 @@ from monitor.labeling.tool import Tool
 from monitor.profiles.types import Profile
 from monitor.steps import pull as pulling
 from monitor.steps import push as pushing
+from monitor.steps.consensus import escalate
 from monitor.steps.export import spec_of
 from monitor.store.label_records import Stage
 from monitor.store.store import Store
@@ -80,7 +81,7 @@ def pull(
 ) -> pulling.Pulled:
     """Bring back what the annotators of a monitor did; see `steps.pull.pull`."""
     with tool_of(monitor) as tool:
-        return pulling.pull(
+        pulled = pulling.pull(
             store,
             monitor.name,
             tool,
@@ -89,6 +90,16 @@ def pull(
             worker=worker,
             say=say,
         )
+    return escalated(store, monitor, pulled)
+
+
+def escalated(store: Store, monitor: MonitorConfig, pulled: pulling.Pulled) -> pulling.Pulled:
+    """After a pull: what the annotators do not agree on is a matter for the experts."""
+    queue = monitor.queue
+    moved = escalate(store, monitor.name, queue.consensus, gold=queue.gold)
+    if moved:
+        pulled.states["disputed"] = pulled.states.get("disputed", 0) + len(moved)
+    return pulled
 
 
 def _options(monitor: MonitorConfig) -> Any:
