@@ -6,7 +6,7 @@ import smtplib
 import socket
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
@@ -50,8 +50,10 @@ def connect(server: Server) -> Iterator[smtplib.SMTP]:
     try:
         _enter(client, server)
         yield client
-    finally:
-        _leave(client)
+    except BaseException:
+        client.close()
+        raise
+    _leave(client)
 
 
 def _open(server: Server) -> smtplib.SMTP:
@@ -88,11 +90,14 @@ def _enter(client: smtplib.SMTP, server: Server) -> None:
 
 
 def _leave(client: smtplib.SMTP) -> None:
-    """Say goodbye; a server that has taken the mail and then falls silent has taken it."""
-    try:
-        client.quit()
-    except (OSError, smtplib.SMTPException):
-        client.close()
+    """Say goodbye, and do not wait for the answer.
+
+    A server that has taken the mail has taken it; while we waited, our note of that was not made,
+    and a process that dies in between sends the mail twice.
+    """
+    with suppress(OSError, smtplib.SMTPException):
+        client.putcmd("quit")
+    client.close()
 
 
 def submit(

@@ -19,9 +19,8 @@ from monitor.cli.common import config_option, say
 if TYPE_CHECKING:
     from apscheduler.schedulers.background import BackgroundScheduler
 
-    from monitor.config import Config
-    from monitor.pipeline import Pipeline
     from monitor.scheduler.clock import Clock
+    from monitor.scheduler.installation import Installation
 
 every_option = click.option(
     "--every",
@@ -39,6 +38,19 @@ grace_option = click.option(
     metavar="SECONDS",
     help="How long a window may take to end when stopped; then it is handed back.",
 )
+workers_option = click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="How many windows run side by side in this process.",
+)
+memory_option = click.option(
+    "--memory-gb",
+    type=click.FloatRange(0.5),
+    metavar="GB",
+    help="What a window may fill before it fails; default: nine tenths of what the machine has.",
+)
 
 
 @click.command()
@@ -50,6 +62,8 @@ grace_option = click.option(
 @click.option("--once", is_flag=True, help="Run what is due now, and end; 1 when something failed.")
 @every_option
 @grace_option
+@workers_option
+@memory_option
 @config_option
 @click.pass_context
 def command(
@@ -61,20 +75,24 @@ def command(
     once: bool = False,
     every: float = 30.0,
     grace: float = 8.0,
+    workers: int = 1,
+    memory_gb: float | None = None,
     config_path: str | None = None,
 ) -> int:
     """Run every monitor on its schedule, and show what they found on a web page.
 
-    Windows that were missed are run first, oldest first. The page has no login: keep it on
-    127.0.0.1, or behind something that has one. SIGTERM and Ctrl-C let the window that runs end,
-    or hand it back.
+    Windows that were missed are run first, oldest first. On 127.0.0.1 the page asks nobody who
+    they are until there is a user (`driftloop user add`); where other machines reach it, it always
+    does. SIGTERM and Ctrl-C let the window that runs end, or hand it back.
     """
-    from monitor.cli.opened import pipeline_of
+    from monitor.cli.limits import limit_memory
+    from monitor.cli.opened import installation_of
     from monitor.scheduler.clock import Clock
 
-    with pipeline_of(context, config_path, upgrade=True) as pipeline:
-        pipeline.say = pipeline.references.say = log
-        clock = Clock(pipeline, log)
+    limit_memory(memory_gb)
+    with installation_of(context, config_path, upgrade=True) as home:
+        home.say = home.blocks.say = log
+        clock = Clock(home, workers)
         if once:
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # which hands the window back
             clock.tick()
@@ -82,7 +100,7 @@ def command(
         if no_web:
             run_clock(clock, every=every, grace=grace)
         else:
-            _with_page(clock, pipeline, (host, port), every=every, grace=grace)
+            _with_page(clock, home, (host, port), every=every, grace=grace)
     return 0
 
 
@@ -90,11 +108,12 @@ def run_clock(clock: Clock, *, every: float, grace: float) -> None:
     """Tick until SIGTERM or SIGINT."""
     from monitor.scheduler.clock import start
 
-    signals = _Signals()
+    signals = _Signals(reload=clock.home.reload)
     scheduler = start(clock, seconds=every)
     say("driftloop runs; stop it with Ctrl-C")
     while not signals.count:
         time.sleep(0.1)
+        signals.take_reload()
     _stop(clock, scheduler, grace, signals)
 
 
@@ -110,7 +129,7 @@ def log(text: str) -> None:
 
 def _with_page(
     clock: Clock,
-    pipeline: Pipeline,
+    home: Installation,
     place: tuple[str | None, int | None],
     *,
     every: float,
@@ -118,11 +137,12 @@ def _with_page(
 ) -> None:
     from monitor.scheduler.clock import start
 
-    web = pipeline.config.web
+    web = home.config.web
     host, port = place[0] or web.host, web.port if place[1] is None else place[1]
-    server, listener = _server(pipeline, host, port)
-    signals = _Signals(lambda: setattr(server, "should_exit", True))
+    server, listener = _server(home, host, port)
+    signals = _Signals(lambda: setattr(server, "should_exit", True), home.reload)
     scheduler = start(clock, seconds=every)
+    scheduler.add_job(signals.take_reload, "interval", seconds=1, coalesce=True)
     shown = f"[{host}]" if ":" in host else host
     say(f"driftloop runs; its page is http://{shown}:{listener.getsockname()[1]}/")
     try:
@@ -133,7 +153,7 @@ def _with_page(
     _stop(clock, scheduler, grace, signals)
 
 
-def _server(pipeline: Pipeline, host: str, port: int) -> tuple[Any, socket.socket]:
+def _server(home: Installation, host: str, port: int) -> tuple[Any, socket.socket]:
     """A server that does not run yet, and the socket that it will listen on."""
     import contextlib
 
@@ -142,7 +162,8 @@ def _server(pipeline: Pipeline, host: str, port: int) -> tuple[Any, socket.socke
     from monitor.web.app import create_app
 
     listener = _listen(host, port)
-    app = create_app(pipeline.config, pipeline.store, hosts=names_of(host, pipeline.config))
+    hosts, is_local = names_of(host, home), _is_loopback(host)
+    app = create_app(lambda: home.config, home.store, hosts=hosts, local=is_local)
     server = uvicorn.Server(
         uvicorn.Config(
             app,
@@ -172,15 +193,19 @@ def _listen(host: str, port: int) -> socket.socket:
         raise UsageError(msg) from None
 
 
-def names_of(host: str, config: Config) -> set[str] | None:
-    """Host names that the page answers to; None, with a warning: any, others are to reach it.
+def names_of(host: str, home: Installation) -> set[str] | None:
+    """Host names that the page answers to; None: any, as others are to reach it.
 
     Else a page of somebody else could have its name point to 127.0.0.1, and read the reports.
     """
     from urllib.parse import urlsplit
 
+    config = home.config
     if not _is_loopback(host):
-        say(f"warning: the page has no login, and {host} can be reached from other machines")
+        if config.web.login == "off":
+            say(f"warning: other machines reach {host}, and the page asks nobody who they are")
+        elif not home.store.access.users():
+            say("nobody can sign in yet: `driftloop user add NAME` adds the first one")
         return None
     own = urlsplit(config.report.base_url or "").hostname
     return {"127.0.0.1", "localhost", "::1", host, *([own] if own else [])}
@@ -197,15 +222,29 @@ def _is_loopback(host: str) -> bool:
 class _Signals:
     """How many SIGTERM and SIGINT came: the first one stops, the second one hurries.
 
-    A handler runs between any two steps of the main thread, so it takes no lock.
+    SIGHUP has the config read again. A handler runs between any two steps of the main thread, so
+    it takes no lock and does nothing but note what came.
     """
 
     stop: Callable[[], None] = lambda: None
+    reload: Callable[[], object] = lambda: None
     count: int = 0
+    to_reload: bool = False
 
     def __post_init__(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._handle)
+        signal.signal(signal.SIGHUP, self._note)
+
+    def take_reload(self) -> None:
+        """Read the config again if that was asked for since the last look."""
+        if self.to_reload:
+            self.to_reload = False
+            self.reload()
+
+    def _note(self, number: int, frame: object) -> None:
+        del number, frame
+        self.to_reload = True
 
     def _handle(self, number: int, frame: object) -> None:
         del number, frame

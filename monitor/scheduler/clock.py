@@ -6,24 +6,28 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
-
-from apscheduler.schedulers.background import BackgroundScheduler
+from typing import TYPE_CHECKING, Any
 
 from monitor.core.errors import DriftloopError, LeaseLostError
-from monitor.pipeline import Pipeline
+from monitor.scheduler import worker as workers_
 from monitor.scheduler.announce import Announcer
+from monitor.scheduler.installation import Installation
+from monitor.scheduler.watch import Watch
+from monitor.scheduler.worker import Worker
 from monitor.store.records import Lease
 
-LEASE_SECONDS = 300.0
-_BEAT_SECONDS = 60.0
+if TYPE_CHECKING:
+    from apscheduler.schedulers.background import BackgroundScheduler
+
 #: After the commit the report is drawn; so long is waited for it.
 _DRAW_SECONDS = 5.0
+#: Reports of runs that are older than this are not drawn again by themselves.
+_DRAW_AGAIN = timedelta(days=7)
 
 
 @dataclass(slots=True)
@@ -34,21 +38,27 @@ class Clock:
     one of them.
     """
 
-    pipeline: Pipeline
-    say: Callable[[str], None]
+    home: Installation
+    workers: int = 1  #: windows that run side by side in this process
     stopping: threading.Event = field(default_factory=threading.Event)
     failures: int = 0  #: how much could not be done so far
     announcer: Announcer = field(init=False)
-    _held: Lease | None = None
+    watch: Watch = field(init=False)
+    crew: list[Worker] = field(init=False)
+    _drawn: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         """What was asked of each monitor is remembered for the life of the clock."""
-        self.announcer = Announcer(self.pipeline, self.say)
+        self.announcer = Announcer(self.home)
+        self.watch = Watch(self.home)
+        self.crew = [Worker(self.home) for _ in range(self.workers)]
 
     def tick(self) -> int:
-        """Run what is due, send what waits; how many windows were run."""
+        """Run what is due, send what waits, look after the service; how many windows were run."""
         done = self.run_due()
         self.deliver()
+        self.look()
         return done
 
     def run_due(self) -> int:
@@ -56,30 +66,59 @@ class Clock:
 
         A monitor whose window failed is left alone until the next time.
         """
-        waiting = [monitor.name for monitor in self.pipeline.config.monitors]
-        for monitor in self.pipeline.config.monitors:
-            if not self.stopping.is_set():
-                self._guarded(monitor.name, partial(self.announcer.announce, monitor))
-        done = 0
-        while waiting and (lease := self._claim(waiting)):
-            if self._guarded(lease.monitor, partial(self._run, lease)):
-                done += 1
-            else:
-                waiting.remove(lease.monitor)
-        self._held = None
-        self._guarded("outbox", self.pipeline.gather)  # the events of this round are one mail
+        if not self._drawn:
+            self._guarded("reports", self._draw_again)
+            self._drawn = True
+        before = self.failures
+        self.announce()
+        left_alone = self._strangers()
+        if len(self.crew) == 1:
+            done = self._work(self.crew[0], left_alone)
+        else:
+            with ThreadPoolExecutor(len(self.crew)) as pool:
+                done = sum(pool.map(lambda one: self._work(one, left_alone), self.crew))
+        self.watch.ticked(well=self.failures == before)
         return done
+
+    def announce(self) -> None:
+        """Look for new values of blocks, and for windows that have become due."""
+        for name in self.home.blocks.names():
+            if not self.stopping.is_set():
+                self._asked(name, partial(self.announcer.search, name))
+        blocks, newest = set(self.home.blocks.names()), dict[str, Any]()
+        monitors = self.home.config.monitors
+        ledger = self.home.store.ledger
+        if not self._guarded(
+            "ledger", lambda: newest.update(ledger.newest_of(monitor.name for monitor in monitors))
+        ):
+            return
+        for monitor in monitors:
+            if not self.stopping.is_set() and monitor.name not in blocks:
+                self._asked(monitor.name, partial(self.announcer.announce, monitor, newest))
 
     def deliver(self) -> None:
         """Send what waits in the outbox."""
         self._guarded("outbox", self._deliver)
+
+    def look(self) -> None:
+        """See to what is wrong with the service itself, and tell the outside that it lives."""
+        self._guarded("watch", self.watch.look)
+
+    def prune(self) -> None:
+        """Let go of what is older than `[retention]` says."""
+        from monitor.steps.retention import prune  # noqa: PLC0415 - merges profiles, rarely
+
+        self._guarded(
+            "retention",
+            lambda: prune(self.home.store, self.home.config, self.home.clock(), self.home.say),
+        )
 
     def stop(
         self, scheduler: BackgroundScheduler, *, seconds: float, hurry: Callable[[], bool]
     ) -> bool:
         """Begin nothing any more, and wait for what runs; False when it was not done in time.
 
-        Then the window is handed back, for whoever asks next, and what still runs here cannot
+        Then windows are handed back, for whoever asks next, and what still runs here cannot
         store anything: the process is to end. `hurry` ends the waiting.
         """
         self.stopping.set()
@@ -88,78 +127,104 @@ class Clock:
         end = time.monotonic() + seconds
         while waiter.is_alive() and time.monotonic() < end and not hurry():
             waiter.join(0.05)
-        if waiter.is_alive() and not self._hand_back():
-            waiter.join(_DRAW_SECONDS)
+        if waiter.is_alive():
+            handed_back = [self._hand_back(one) for one in self.crew]
+            if not any(handed_back):
+                waiter.join(_DRAW_SECONDS)
         return not waiter.is_alive()
 
-    def _hand_back(self) -> bool:
+    def _hand_back(self, worker: Worker) -> bool:
         """Whether a window was handed back; False when there is none, or it was committed."""
-        lease = self._held
+        lease = worker.held
         if lease is None:
             return False
         try:
-            self.pipeline.store.ledger.release(lease)
+            self.home.store.ledger.release(lease)
         except LeaseLostError:
             return False
         except DriftloopError as error:
-            self.say(f"{lease.monitor}: the window was not handed back: {error}")
+            self.home.say(f"{lease.monitor}: the window was not handed back: {error}")
             return True
-        self.say(f"{lease.monitor}: {lease.window} handed back")
+        self.home.say(f"{lease.monitor}: {lease.window} handed back")
         return True
 
-    def _claim(self, monitors: list[str]) -> Lease | None:
+    def _strangers(self) -> set[str]:
+        """Monitors of the store that this config does not have."""
+        found: set[str] = set()
+        ours = {monitor.name for monitor in self.home.config.monitors}
+        self._guarded("ledger", lambda: found.update(self.home.store.ledger.monitors()))
+        return found - ours
+
+    def _work(self, worker: Worker, left_alone: set[str]) -> int:
+        done = 0
+        while lease := self._claim(worker, left_alone):
+            if self._guarded(lease.monitor, partial(self._run, worker, lease)):
+                done += 1
+            else:
+                with self._lock:
+                    left_alone.add(lease.monitor)
+        worker.held = None
+        return done
+
+    def _claim(self, worker: Worker, left_alone: set[str]) -> Lease | None:
         """The lease of the oldest window that is due; None too when the clock is to stop."""
-        self._held = None
+        worker.held = None
         if self.stopping.is_set():
             return None
+        with self._lock:
+            exclude = sorted(left_alone)
         try:
-            self._held = self.pipeline.store.ledger.claim_next(
-                monitors, worker=self.pipeline.worker, lease_seconds=LEASE_SECONDS
+            worker.held = self.home.store.ledger.claim_next(
+                worker=self.home.worker,
+                lease_seconds=workers_.LEASE_SECONDS,
+                exclude=exclude,
             )
         except DriftloopError as error:
             self._broke(f"ledger: {error}")
-        if self.stopping.is_set() and self._hand_back():
+        if self.stopping.is_set() and self._hand_back(worker):
             return None
-        return self._held
+        return worker.held
 
-    def _run(self, lease: Lease) -> None:
-        with self._heartbeat(lease):
-            document = self.pipeline.run_leased(self.pipeline.config.monitor(lease.monitor), lease)
+    def _run(self, worker: Worker, lease: Lease) -> None:
+        document = worker.run(lease)
         states = [alarm["state"] for alarm in document["alarms"]]
-        self.say(
+        self.home.say(
             f"{lease.monitor}: {lease.window} done, {document['rows']['current']:,} rows, "
             f"alarms: {states.count('opened')} opened, {states.count('open')} still open"
         )
 
-    @contextmanager
-    def _heartbeat(self, lease: Lease) -> Iterator[None]:
-        """Keep the lease while the window is run; a lost one shows at the commit."""
-        over = threading.Event()
-
-        def beat() -> None:
-            while not over.wait(_BEAT_SECONDS):
-                try:
-                    self.pipeline.store.ledger.heartbeat(lease, lease_seconds=LEASE_SECONDS)
-                except LeaseLostError:
-                    return
-                except DriftloopError as error:
-                    self.say(f"{lease.monitor}: the lease was not renewed: {error}")
-
-        thread = threading.Thread(target=beat, name="driftloop-heartbeat", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join()
+    def _draw_again(self) -> None:
+        """Reports of runs that were committed by a process that ended before it drew them."""
+        since = self.home.clock() - _DRAW_AGAIN
+        names = {monitor.name for monitor in self.home.config.monitors}
+        for run in self.home.store.runs.undrawn(since=since):
+            if run.monitor in names and not self.stopping.is_set():
+                monitor = self.home.config.monitor(run.monitor)
+                draw = partial(self.crew[0].pipeline().draw_again, monitor, run.window)
+                self._guarded(run.monitor, draw)
 
     def _deliver(self) -> None:
-        delivered = self.pipeline.deliver(gathering=False)
+        if not self.home.store.outbox.waits():
+            return
+        delivered = self.crew[0].pipeline().deliver()
         if delivered.sent or delivered.later or delivered.parked:
-            self.say(
+            self.home.say(
                 f"outbox: {delivered.sent} sent, {delivered.later} to be tried again, "
                 f"{delivered.parked} parked"
             )
+
+    def _asked(self, name: str, question: Callable[[], object]) -> None:
+        """Ask a monitor what is due; when its source does not answer, the watch is told."""
+        try:
+            question()
+        except DriftloopError as error:
+            self.watch.failing(name, str(error))
+            self._broke(f"{name}: {error}")
+        except Exception as error:  # noqa: BLE001 - one monitor must not stop the others
+            self.watch.failing(name, repr(error))
+            self._broke(f"{name}: failed in a way that it should not:\n{traceback.format_exc()}")
+        else:
+            self.watch.answered(name)
 
     def _guarded(self, name: str, action: Callable[[], object]) -> bool:
         """Whether it went well; if not, that is said."""
@@ -174,21 +239,31 @@ class Clock:
         return False
 
     def _broke(self, said: str) -> None:
-        self.failures += 1
-        self.say(said)
+        with self._lock:
+            self.failures += 1
+        self.home.say(said)
 
 
 def start(clock: Clock, *, seconds: float) -> BackgroundScheduler:
     """Tick in the background, in UTC, from now on; never two ticks at once, none lost.
 
-    Sending has a tick of its own, so that a slow mail server does not hold up the windows.
+    Sending, watching and pruning have ticks of their own, so that a slow mail server does not
+    hold up the windows.
     """
+    from apscheduler.schedulers.background import BackgroundScheduler  # noqa: PLC0415 - `--once`
+
     # A tick that is still running when the next one is due is no news.
     logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
     defaults: dict[str, Any] = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
     scheduler = BackgroundScheduler(timezone=UTC, job_defaults=defaults)
     first = datetime.now(UTC) + timedelta(milliseconds=10)
-    for job in (clock.run_due, clock.deliver):
-        scheduler.add_job(job, "interval", seconds=seconds, next_run_time=first)
+    for job, every, after in (
+        (clock.run_due, seconds, 0.0),
+        (clock.deliver, seconds, 0.0),
+        (clock.look, max(seconds, 30.0), 5.0),
+        (clock.prune, 3600.0, 300.0),
+    ):
+        begins = first + timedelta(seconds=after)
+        scheduler.add_job(job, "interval", seconds=every, next_run_time=begins)
     scheduler.start()
     return scheduler

@@ -72,7 +72,8 @@ def next_look(monitor: MonitorConfig, now: datetime) -> datetime | None:
     """When a window can become due next, in UTC: > `now`. None: the cron line never fires."""
     if monitor.schedule is not None:
         return first_firing(monitor.schedule, monitor.zone, now + timedelta(microseconds=1))
-    return monitor.cadence.window(now - monitor.lateness).end + monitor.lateness
+    wait = _wait(monitor)
+    return monitor.cadence.window(now - wait).end + wait
 
 
 def is_news(monitor: MonitorConfig, now: datetime, data_end: datetime) -> bool:
@@ -111,6 +112,25 @@ def fills(data_end: datetime, window: Window) -> bool:
     return window.end - data_end <= EDGE * (window.end - window.start)
 
 
+def still_settling(
+    monitor: MonitorConfig, window: Window, now: datetime, quiet_since: datetime
+) -> bool:
+    """Whether a window waits because rows still came a short while ago (`settle`).
+
+    `quiet_since`: no row has come since then. However many come, no window waits longer than its
+    `lateness` after its end, or without one than its own length.
+    """
+    longest = monitor.lateness or monitor.cadence.length
+    if monitor.settle is None or now >= window.end + longest:
+        return False
+    return now - max(quiet_since, window.end) < monitor.settle
+
+
+def _wait(monitor: MonitorConfig) -> timedelta:
+    """How long after its end a window waits whatever happens; with `settle` the rows say it."""
+    return monitor.lateness if monitor.settle is None else timedelta(0)
+
+
 class _Firings:
     """Releases of many windows in a row; one firing serves all windows that it releases."""
 
@@ -119,7 +139,7 @@ class _Firings:
         self._asked = self._fired = datetime.min.replace(tzinfo=UTC)
 
     def release(self, window: Window) -> datetime | None:
-        over = window.end + self._monitor.lateness
+        over = window.end + _wait(self._monitor)
         if self._monitor.schedule is None:
             return over
         if not self._asked <= over <= self._fired:

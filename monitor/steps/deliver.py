@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,14 +27,21 @@ class Delivered:
     parked: int = 0
 
 
-def channels_of(config: Config) -> dict[str, AlertChannel]:
-    """The configured channels by the name that the outbox knows them by: "mail", "mail.2"."""
-    found: dict[str, AlertChannel] = {}
+def channel_names(config: Config) -> list[str]:
+    """Names that the outbox knows the configured channels by: "mail", "mail.2"."""
+    found: list[str] = []
     for entry in config.alerts:
         same = sum(name.split(".")[0] == entry.kind for name in found)
-        name = entry.kind if same == 0 else f"{entry.kind}.{same + 1}"
-        found[name] = plugins.load("alerts", entry.kind)(entry.options, config.base)
+        found.append(entry.kind if same == 0 else f"{entry.kind}.{same + 1}")
     return found
+
+
+def channels_of(config: Config) -> dict[str, AlertChannel]:
+    """The configured channels by name."""
+    return {
+        name: plugins.load("alerts", entry.kind)(entry.options, config.base)
+        for name, entry in zip(channel_names(config), config.alerts, strict=True)
+    }
 
 
 def deliver(
@@ -41,21 +50,42 @@ def deliver(
     *,
     worker: str,
     rng: np.random.Generator,
-    limit: int = 100,
+    limit: int = 1000,
+    senders: int = 4,
 ) -> Delivered:
-    """Try everything that is due, once. Failures stay in the outbox and come again."""
-    sent = later = parked = 0
-    tried = 0
-    while tried < limit:
-        rows = store.outbox.claim(worker=worker, limit=1, max_attempts=MAX_ATTEMPTS)
-        if not rows:
-            break
-        tried += 1
-        state = _one(store, channels, rows[0], rng)
-        sent += state == "sent"
-        later += state == "retry"
-        parked += state == "parked"
-    return Delivered(sent, later, parked)
+    """Try everything that is due, once. Failures stay in the outbox and come again.
+
+    Some messages are sent side by side, so that one that a server is slow to take, or one whose
+    recipient is poison, does not delay the others; those of one alarm stay in their order.
+    """
+    left, lock = [limit], threading.Lock()
+
+    def send(own: np.random.Generator) -> list[str]:
+        states: list[str] = []
+        while True:
+            with lock:
+                if left[0] <= 0:
+                    return states
+                left[0] -= 1
+            rows = store.outbox.claim(worker=worker, limit=1, max_attempts=MAX_ATTEMPTS)
+            if not rows:
+                return states
+            states.append(_one(store, channels, rows[0], own))
+
+    first = _first(store, channels, worker=worker, rng=rng)
+    if first is None:
+        return Delivered()
+    with ThreadPoolExecutor(senders, thread_name_prefix="driftloop-send") as pool:
+        states = [first, *(state for part in pool.map(send, rng.spawn(senders)) for state in part)]
+    return Delivered(states.count("sent"), states.count("retry"), states.count("parked"))
+
+
+def _first(
+    store: Store, channels: Mapping[str, AlertChannel], *, worker: str, rng: np.random.Generator
+) -> str | None:
+    """Send one message here: mostly there is none, or one, and threads would be for nothing."""
+    rows = store.outbox.claim(worker=worker, limit=1, max_attempts=MAX_ATTEMPTS)
+    return _one(store, channels, rows[0], rng) if rows else None
 
 
 def _one(

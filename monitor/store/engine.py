@@ -177,6 +177,24 @@ class Database:
             new += session.scalars(statement, rows[start : start + CHUNK]).all()
         return new
 
+    def size(self) -> int:
+        """Bytes that the store takes on its disk."""
+        if self.engine.dialect.name == "sqlite":
+            path = Path(str(self.engine.url.database))
+            files = (path, path.with_name(path.name + "-wal"))
+            return sum(file.stat().st_size for file in files if file.exists())
+        with self.reading() as session:
+            size: int = session.execute(
+                sa.text("SELECT pg_database_size(current_database())")
+            ).scalar_one()
+            return size
+
+    def folder(self) -> Path | None:
+        """Where it lies on this machine; None when a server has it."""
+        if self.engine.dialect.name != "sqlite":
+            return None
+        return Path(str(self.engine.url.database)).absolute().parent
+
     def lock_monitor(self, session: Session, monitor: str) -> None:
         """Make the monitor known and hold its row until the transaction ends."""
         if not monitor or len(monitor) > MAX_NAME:

@@ -110,6 +110,11 @@ class Ledger:
             rows = session.execute(query).all()
         return {name: Window(start, end) for name, start, end in rows if name in wanted}
 
+    def monitors(self) -> list[str]:
+        """Names of all monitors that ever had a window."""
+        with self._database.reading() as session:
+            return list(session.scalars(sa.select(MonitorRow.name)))
+
     def undone(self, *, before: datetime, limit: int = 1000) -> list[LedgerEntry]:
         """Regular windows that ended before then and are not done, oldest first."""
         query = (
@@ -177,8 +182,11 @@ class Ledger:
         worker: str,
         lease_seconds: float = 300,
         max_attempts: int = 5,
+        exclude: Iterable[str] = (),
     ) -> Lease | None:
         """The lease of the oldest window that is due, over those monitors (None: all).
+
+        `exclude`: but not over these; with very many monitors that is the shorter list.
 
         One whose last `max_attempts` workers vanished while they ran it is put aside as failed,
         so that a window that kills its worker does not kill one after the other, for ever.
@@ -188,6 +196,8 @@ class Ledger:
             query = _next_due(now)
             if monitors is not None:
                 query = query.where(WindowRow.monitor.in_(list(monitors)))
+            if left_out := list(exclude):
+                query = query.where(WindowRow.monitor.not_in(left_out))
             row = session.scalars(query).first()
             # The first look may have been older than another worker's claim; now that the
             # monitor's row is held, a second one cannot be.
@@ -395,5 +405,6 @@ def _entry(row: WindowRow) -> LedgerEntry:
         lease_until=row.lease_until,
         retry_at=row.retry_at,
         finished_at=row.finished_at,
+        created_at=row.created_at,
         reason=row.reason,
     )

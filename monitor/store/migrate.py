@@ -49,10 +49,13 @@ def upgrade(url: str) -> tuple[str | None, str]:
         The revision before (None: it was empty) and after. One transaction: done whole, or not
         at all; two processes at once do it once.
     """
-    from alembic import command  # noqa: PLC0415 - only an upgrade pays for it
-
     engine = make_engine(parse_url(url), foreign_keys=False)
     try:
+        with engine.connect() as connection:
+            if revision(connection) == SCHEMA:
+                return SCHEMA, SCHEMA
+        from alembic import command  # noqa: PLC0415 - only an upgrade pays for it
+
         with engine.connect().execution_options(driftloop_write=True) as connection:
             with connection.begin():
                 if connection.dialect.name == "postgresql":

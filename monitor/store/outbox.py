@@ -102,6 +102,51 @@ class Outbox:
                 raise StoreError(msg)
             row.state, row.attempts, row.retry_at = "pending", 0, self._database.now(session)
 
+    def retry_parked(self) -> int:
+        """Send all parked messages after all; how many there are."""
+        with self._database.writing() as session:
+            now = self._database.now(session)
+            rows = session.execute(
+                sa.update(OutboxItemRow)
+                .where(OutboxItemRow.state == "parked")
+                .values(state="pending", attempts=0, retry_at=now)
+                .returning(OutboxItemRow.id)
+            ).all()
+            return len(rows)
+
+    def drop(self, item: int) -> None:
+        """Let a parked message go: nobody will get it."""
+        with self._database.writing() as session:
+            row = session.get(OutboxItemRow, item)
+            if row is None or row.state != "parked":
+                msg = f"Message {item} of the outbox is not parked: only those can be dropped."
+                raise StoreError(msg)
+            row.state = "cancelled"
+
+    def waits(self) -> bool:
+        """Whether there is a message that may be sent now."""
+        with self._database.reading() as session:
+            now = self._database.now(session)
+            query = sa.select(OutboxItemRow.id).where(
+                sa.or_(
+                    OutboxItemRow.state == "held",
+                    sa.and_(
+                        OutboxItemRow.state == "pending",
+                        OutboxItemRow.retry_at <= now,
+                        sa.or_(
+                            OutboxItemRow.lease_until.is_(None), OutboxItemRow.lease_until <= now
+                        ),
+                    ),
+                )
+            )
+            return session.scalars(query.limit(1)).first() is not None
+
+    def counts(self) -> dict[str, int]:
+        """How many messages there are in each state."""
+        query = sa.select(OutboxItemRow.state, sa.func.count()).group_by(OutboxItemRow.state)
+        with self._database.reading() as session:
+            return {row[0]: row[1] for row in session.execute(query)}
+
     def entries(
         self, *, states: Collection[OutboxState] | None = None, limit: int = 100
     ) -> list[OutboxEntry]:

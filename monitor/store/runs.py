@@ -65,6 +65,19 @@ class Runs:
             rows = session.scalars(query.options(load_only(*columns, raiseload=True)))
             return [RunSummary(**_summary(row)) for row in rows]
 
+    def undrawn(self, *, since: datetime, limit: int = 200) -> list[RunSummary]:
+        """Runs that finished since then whose report was not drawn, the newest first."""
+        query = (
+            sa.select(RunRow)
+            .where(RunRow.latest, RunRow.report.is_(None), RunRow.finished_at >= since)
+            .order_by(RunRow.id.desc())
+            .limit(limit)
+        )
+        columns = [getattr(RunRow, name) for name in (*_SAME, "window_start", "window_end")]
+        with self._database.reading() as session:
+            rows = session.scalars(query.options(load_only(*columns, raiseload=True)))
+            return [RunSummary(**_summary(row)) for row in rows]
+
     def set_report(self, run_id: int, path: str) -> None:
         """Note where the report of that run was drawn."""
         with self._database.writing() as session:

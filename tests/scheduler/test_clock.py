@@ -18,8 +18,9 @@ from monitor.core.errors import LeaseLostError
 from monitor.core.ports import Message, Source
 from monitor.core.window import Window
 from monitor.pipeline import Pipeline
-from monitor.scheduler import clock as clocks
+from monitor.scheduler import worker as workers
 from monitor.scheduler.clock import Clock, start
+from monitor.scheduler.installation import Installation
 from monitor.store.records import Lease, LedgerEntry, NewMessage
 from monitor.store.store import Store
 
@@ -73,12 +74,18 @@ def clock_at(
 ) -> Iterator[Clock]:
     config = load(folder / "config.toml")
     with Store.open(config.store.url, upgrade=True) as store:
-        say = ([] if said is None else said).append
-        yield Clock(made(config, store, clock=lambda: now), say)
+        yield Clock(home_at(config, store, now, said, made))
+
+
+def home_at(config, store, now, said=None, made: Made = Pipeline) -> Installation:
+    say = ([] if said is None else said).append
+    home = Installation(config, store, say=say, clock=lambda: now)
+    home.make = lambda config, store: made(config, store, clock=lambda: home.clock())
+    return home
 
 
 def entries(clock: Clock, name: str = "shop") -> list[LedgerEntry]:
-    return list(clock.pipeline.store.ledger.entries(name))[::-1]
+    return list(clock.home.store.ledger.entries(name))[::-1]
 
 
 def run_days(clock: Clock) -> list[int]:
@@ -96,7 +103,7 @@ def test_the_demo_runs_two_weeks_once_each(tmp_path):
         assert clock.tick() == 0
         assert second.tick() == 0
         done = entries(clock, "flights")
-        runs = clock.pipeline.store.runs.summaries("flights")
+        runs = clock.home.store.runs.summaries("flights")
 
     assert [entry.window.start.day for entry in done] == [4, 11]
     assert {(entry.state, entry.attempts) for entry in done} == {("done", 1)}
@@ -108,16 +115,16 @@ def test_the_demo_runs_two_weeks_once_each(tmp_path):
 def test_the_next_day_is_run_when_it_is_due(folder):
     with clock_at(folder, day(12)) as clock:
         assert clock.tick() == 1
-        clock.pipeline.clock = lambda: day(13, 0) - timedelta(seconds=1)
+        clock.home.clock = lambda: day(13, 0) - timedelta(seconds=1)
         assert clock.tick() == 0
-        clock.pipeline.clock = lambda: day(13, 0)
+        clock.home.clock = lambda: day(13, 0)
         assert clock.tick() == 1
         assert run_days(clock) == [11, 12]
 
 
 def test_four_clocks_at_once_run_each_window_once(folder):
     with clock_at(folder, day(17)) as one, clock_at(folder, day(17)) as other:
-        clocks_ = [one, other, Clock(one.pipeline, one.say), Clock(other.pipeline, other.say)]
+        clocks_ = [one, other, Clock(one.home), Clock(other.home)]
         threads = [threading.Thread(target=clock.run_due) for clock in clocks_]
         for thread in threads:
             thread.start()
@@ -125,7 +132,7 @@ def test_four_clocks_at_once_run_each_window_once(folder):
             thread.join()
         one.run_due()  # a clock that asks while the only window is taken has nothing to do
         done = entries(one)
-        runs = one.pipeline.store.runs.summaries("shop")
+        runs = one.home.store.runs.summaries("shop")
 
     assert [entry.window.start.day for entry in done] == [11, 12, 13, 14, 15, 16]
     assert {(entry.state, entry.attempts) for entry in done} == {("done", 1)}
@@ -136,9 +143,9 @@ def test_four_clocks_at_once_run_each_window_once(folder):
 def test_days_that_were_left_out_are_run_too(folder):
     with clock_at(folder, day(12)) as clock:
         clock.run_due()
-        clock.pipeline.clock = lambda: day(16)
-        shop = clock.pipeline.config.monitor("shop")
-        clock.pipeline.run(shop, shop.cadence.window(day(15)))  # somebody looks at yesterday
+        clock.home.clock = lambda: day(16)
+        shop = clock.home.config.monitor("shop")
+        clock.home.pipeline().run(shop, shop.cadence.window(day(15)))  # somebody looks at yesterday
 
         assert clock.run_due() == 3
         assert run_days(clock) == [11, 12, 13, 14, 15]
@@ -151,9 +158,9 @@ def test_rows_that_come_late_are_looked_for_again_but_not_at_every_tick(folder):
     with clock_at(folder, day(20), said) as clock:
         assert [clock.run_due(), clock.run_due()] == [1, 0]
         (folder / "data.csv").write_text(content)
-        clock.pipeline.clock = lambda: day(20) + timedelta(minutes=1)
+        clock.home.clock = lambda: day(20) + timedelta(minutes=1)
         assert clock.run_due() == 0
-        clock.pipeline.clock = lambda: day(20) + timedelta(minutes=11)
+        clock.home.clock = lambda: day(20) + timedelta(minutes=11)
         assert clock.run_due() == 8
         assert run_days(clock) == list(range(11, 20))
 
@@ -163,7 +170,7 @@ def test_silence_is_said_once(folder):
     with clock_at(folder, day(31), said) as clock:
         for minutes in range(0, 40, 10):
             moment = day(31) + timedelta(minutes=minutes)
-            clock.pipeline.clock = lambda now=moment: now
+            clock.home.clock = lambda now=moment: now
             clock.run_due()
         assert run_days(clock)[-1] == 20
 
@@ -180,8 +187,8 @@ def test_one_wrong_date_does_not_make_windows_of_fifty_years(folder):
         file.write("0,1970-01-01T00:00:00Z,1\n")
     said: list[str] = []
     with clock_at(folder, day(12), said) as clock:
-        assert clock.announcer.announce(clock.pipeline.config.monitor("shop")) <= 500
-        newest = clock.pipeline.store.ledger.newest("shop")
+        assert clock.announcer.announce(clock.home.config.monitor("shop"), {}) <= 500
+        newest = clock.home.store.ledger.newest("shop")
     assert newest == Window(day(11, 0), day(12, 0))
     assert any("driftloop backfill" in line for line in said)
 
@@ -243,8 +250,8 @@ def slow(monkeypatch) -> type[Slow]:
 def test_a_window_that_is_not_done_in_time_is_handed_back_and_stores_nothing(folder, slow):
     said: list[str] = []
     with clock_at(folder, day(12), said, slow) as clock:
-        shop = clock.pipeline.config.monitor("shop")
-        clock.announcer.announce(shop)
+        shop = clock.home.config.monitor("shop")
+        clock.announcer.announce(shop, {})
         scheduler = start(clock, seconds=3600)
         assert slow.reading.wait(30)
 
@@ -257,14 +264,14 @@ def test_a_window_that_is_not_done_in_time_is_handed_back_and_stores_nothing(fol
             if clock.failures:
                 break
             time.sleep(0.05)
-        assert clock.pipeline.store.runs.summaries("shop") == []
+        assert clock.home.store.runs.summaries("shop") == []
         assert any("handed back" in line for line in said)
-        assert Clock(Pipeline(clock.pipeline.config, clock.pipeline.store), said.append).run_due()
+        assert Clock(home_at(clock.home.config, clock.home.store, day(12))).run_due()
 
 
 def test_a_window_that_is_done_in_time_is_waited_for(folder, slow):
     with clock_at(folder, day(14), [], slow) as clock:
-        clock.announcer.announce(clock.pipeline.config.monitor("shop"))
+        clock.announcer.announce(clock.home.config.monitor("shop"), {})
         scheduler = start(clock, seconds=3600)
         assert slow.reading.wait(30)
         threading.Timer(0.2, slow.go.set).start()
@@ -275,10 +282,10 @@ def test_a_window_that_is_done_in_time_is_waited_for(folder, slow):
 
 
 def test_the_lease_is_renewed_while_a_window_runs(folder, slow, monkeypatch):
-    monkeypatch.setattr(clocks, "_BEAT_SECONDS", 0.05)
-    monkeypatch.setattr(clocks, "LEASE_SECONDS", 2.0)
+    monkeypatch.setattr(workers, "BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(workers, "LEASE_SECONDS", 2.0)
     with clock_at(folder, day(12), [], slow) as clock, clock_at(folder, day(12)) as other:
-        clock.announcer.announce(clock.pipeline.config.monitor("shop"))
+        clock.announcer.announce(clock.home.config.monitor("shop"), {})
         thread = threading.Thread(target=clock.run_due)
         thread.start()
         assert slow.reading.wait(30)
@@ -290,26 +297,12 @@ def test_the_lease_is_renewed_while_a_window_runs(folder, slow, monkeypatch):
         assert [(entry.state, entry.attempts) for entry in entries(clock)] == [("done", 1)]
 
 
-def test_a_lost_lease_ends_the_heartbeat(folder, monkeypatch):
-    monkeypatch.setattr(clocks, "_BEAT_SECONDS", 0.01)
-    with clock_at(folder, day(12)) as clock:
-        clock.announcer.announce(clock.pipeline.config.monitor("shop"))
-        ledger = clock.pipeline.store.ledger
-        lease = ledger.claim_next(["shop"], worker="w")
-        assert isinstance(lease, Lease)
-        ledger.release(lease)
-        with clock._heartbeat(lease):
-            time.sleep(0.2)
-        with pytest.raises(LeaseLostError):
-            ledger.heartbeat(lease)
-
-
 def test_the_outbox_is_delivered(folder):
     message = Message(message_id="<1@driftloop>", subject="hello", text="text", html="<p>text</p>")
     with clock_at(folder, day(2)) as clock:
-        clock.pipeline.store.outbox.add("shop", [NewMessage(channel="mail", message=message)])
+        clock.home.store.outbox.add("shop", [NewMessage(channel="mail", message=message)])
         clock.tick()
-        (entry,) = clock.pipeline.store.outbox.entries()
+        (entry,) = clock.home.store.outbox.entries()
     assert entry.state == "sent"
     assert len(list((folder / "mails").glob("*.eml"))) == 1
 
