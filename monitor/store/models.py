@@ -67,6 +67,7 @@ class ReferenceRow(Base):
     evidence: Mapped[bytes]
     profile: Mapped[bytes]
     sample: Mapped[bytes | None]
+    labelled: Mapped[bytes | None]
 
 
 class ActivationRow(Base):

@@ -38,6 +38,7 @@ class NewReference:
     windows: int  #: windows that the reference was cut into
     rows: int
     sample: bytes | None = field(default=None, repr=False)
+    labelled: bytes | None = field(default=None, repr=False)  #: rows that annotators labelled
     meta: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
@@ -65,6 +66,7 @@ class StoredReference(ReferenceSummary):
     profile: bytes = field(repr=False)
     evidence: bytes = field(repr=False)
     sample: bytes | None = field(repr=False)
+    labelled: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

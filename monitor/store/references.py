@@ -22,7 +22,7 @@ _SUMMARY = (
     "provenance",
     "created_at",
 )
-_BLOBS = ("plan", "profile", "evidence", "sample")
+_BLOBS = ("plan", "profile", "evidence", "sample", "labelled")
 
 
 class References:
