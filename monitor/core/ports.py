@@ -23,16 +23,16 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How the machines of a cluster read the same rows, each a share of them.
+    """How the machines of a cluster read the rows of a reading, each a share of them.
 
-    `frame` and `shares` stay with the driver. `batches` travels to the tasks: it holds no open
-    file and no session. Shares in their order hold the rows in theirs.
+    `batches` travels to the tasks, so that it holds no open file and no session; the rest stays
+    with the driver. Shares in their order hold the rows in theirs.
     """
 
-    #: (how to get a Spark session, shares wanted) -> a DataFrame, a partition for each share.
-    frame: Callable[[Callable[[], Any], int | None], Any]
+    #: A Spark DataFrame, a partition for each share; how to get a session is given.
+    frame: Callable[[Callable[[], Any]], Any]
     #: Rows of each share, None where only reading tells; None: not even their number is known.
-    shares: Callable[[int | None], Sequence[int | None] | None]
+    shares: Sequence[int | None] | None
     #: In a task: batches of the reading's schema made of those of the frame. What was seen is
     #: appended to the list, as text, when they are exhausted.
     batches: Callable[[Iterator[pa.RecordBatch], list[str]], Iterator[pa.RecordBatch]]
@@ -48,7 +48,8 @@ class Reading:
     batches: Iterator[pa.RecordBatch]  #: read once; every batch has `schema`
     notes: list[Note] = field(default_factory=list)  #: complete when `batches` is exhausted
     rows_hint: int | None = None  #: rows to come, when known without reading
-    spread: Spread | None = None  #: None: these rows can only be read in one place
+    #: The same rows for a cluster, in so many shares (None: as many as suit); None: only here.
+    spread: Callable[[int | None], Spread] | None = None
 
 
 @runtime_checkable
@@ -97,6 +98,10 @@ class Pinned(Protocol):
 
     def pinned(self) -> dict[str, str | int | None]:
         """Which version that is, as the run's record keeps it: `{"version": 12, …}`."""
+        ...
+
+    def newest(self) -> Source:
+        """The same source, at the version that is the newest one now."""
         ...
 
 

@@ -39,7 +39,10 @@ class Share(Protocol):
 class Cut(Protocol):
     """How all rows are cut into parts."""
 
-    half: bool  #: a reference: rows that an encoder was fitted on are left out of it
+    @property
+    def half(self) -> bool:
+        """A reference, where rows that an encoder was fitted on are left out of it."""
+        ...
 
     def share(self, plan: Plan, schema: pa.Schema, first: int) -> Share:
         """Counters for one share, whose first row is number `first` of all."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,6 +23,7 @@ from monitor.sources.parts import Part, differences, moment, open_parts, with_co
 from monitor.sources.places import Format, Place
 from monitor.sources.readers import Request
 from monitor.sources.readers.dialect import CsvOptions
+from monitor.sources.shared import spread_files
 from monitor.sources.tally import Tally
 from monitor.sources.times import Clock, TimeUnit
 from monitor.sources.types import plain, unify
@@ -145,7 +147,8 @@ class Files:
         counts = [part.reader.rows for part in chosen]
         known = window is None and all(count is not None for count in counts)
         hint = sum(count or 0 for count in counts) if known else None
-        return Reading(delivery.schema, batches, notes, hint)
+        spread = partial(spread_files, chosen, delivery, categories)
+        return Reading(delivery.schema, batches, notes, hint, spread)
 
     def extent(self, timestamp: str) -> tuple[Window | None, int]:
         """First and last time and the number of rows; by statistics where files have them."""

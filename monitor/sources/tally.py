@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from monitor.core.ports import Note
@@ -35,6 +38,27 @@ class Tally:
         """Values that are not of the type of their column, read as null."""
         before, _, first = self.values.get(column, (0, dtype, short(str(example))))
         self.values[column] = (before + count, dtype, first)
+
+    def told(self) -> str:
+        """All that was seen, for another process; see `heard`."""
+        return json.dumps(dataclasses.asdict(self))
+
+    def add(self, other: Tally) -> None:
+        """What another one saw of other rows."""
+        for name, count in other.skipped.items():
+            self.skipped[name] = self.skipped.get(name, 0) + count
+            self.examples.setdefault(name, other.examples[name])
+        for name, (count, dtype, example) in other.values.items():
+            self.unparsable_values(name, dtype, count, example)
+        for name, count in other.broken_text.items():
+            self.broken_text[name] = self.broken_text.get(name, 0) + count
+        self.null_times += other.null_times
+        self.good_times += other.good_times
+        self.bad_times += other.bad_times
+        self.bad_time = self.bad_time or other.bad_time
+        self.without_zone |= other.without_zone
+        self.text_times |= other.text_times
+        self.others += [note for note in other.others if note not in self.others]
 
     def notes(self, timestamp: str | None) -> list[Note]:
         """The notes of the pass."""
@@ -87,6 +111,16 @@ class Tally:
             message = f"{self.null_times} rows have no time in {column!r}; they are in no window."
             notes.append(Note("time_missing", message, column=column, count=self.null_times))
         return notes
+
+
+def heard(told: Iterable[str]) -> Tally:
+    """One tally of what several processes saw (`Tally.told`), each of rows of its own."""
+    whole = Tally()
+    for text in told:
+        known = json.loads(text)
+        known["others"] = [Note(**note) for note in known["others"]]
+        whole.add(Tally(**known))
+    return whole
 
 
 def bounded(notes: list[Note]) -> list[Note]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from monitor.core.errors import ColumnNotFoundError, ConfigError
-from monitor.core.ports import Note, Reading, Source
+from monitor.core.ports import Note, Reading, Source, Spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +73,29 @@ def join(reading: Reading, labels: Labels) -> Reading:
     if labels.repeated:
         text = f"{labels.repeated:,} labels were replaced by a later label of the same id."
         notes.append(Note("labels_repeated", text, labels.name, labels.repeated))
-    return Reading(schema, _joined(reading, labels, schema), notes, reading.rows_hint)
+    joined = _joined(reading.batches, labels, schema)
+    spread = None if reading.spread is None else partial(_spread, reading.spread, labels, schema)
+    return Reading(schema, joined, notes, reading.rows_hint, spread)
 
 
-def _joined(reading: Reading, labels: Labels, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def _spread(
+    rows: Callable[[int | None], Spread], labels: Labels, schema: pa.Schema, wanted: int | None
+) -> Spread:
+    """The same on a cluster: the labels travel to the tasks."""
+    shared = rows(wanted)
+
+    def batches(given: Iterator[pa.RecordBatch], told: list[str]) -> Iterator[pa.RecordBatch]:
+        return _joined(shared_batches(given, told), labels, schema)
+
+    shared_batches = shared.batches
+    return replace(shared, batches=batches)
+
+
+def _joined(
+    batches: Iterator[pa.RecordBatch], labels: Labels, schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
     place = schema.get_field_index(labels.name)
-    for batch in reading.batches:
+    for batch in batches:
         keys = _as_key(batch.column(batch.schema.get_field_index(labels.id)))
         found = labels.values.take(pc.index_in(keys, value_set=labels.ids))
         arrays = [

@@ -40,6 +40,7 @@ class Request:
     clock: Clock | None = None
     window: Window | None = None
     categories: frozenset[str] = frozenset()  #: text columns best read dictionary-encoded
+    groups: tuple[int, int] | None = None  #: only these row groups, first and end
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,10 @@ class Reader(Protocol):
         """Text columns that hold few levels, as far as the file says so itself."""
         ...
 
+    def groups(self, clock: Clock | None, window: Window | None) -> list[int] | None:
+        """Rows of each row group that are to be read; None when a file is read as a whole."""
+        ...
+
 
 class WithoutStatistics:
     """What a format answers that keeps no statistics: only a read can tell."""
@@ -94,3 +99,7 @@ class WithoutStatistics:
     def few_levels(self) -> frozenset[str]:
         """Nothing known without a read."""
         return frozenset()
+
+    def groups(self, clock: Clock | None, window: Window | None) -> list[int] | None:  # noqa: ARG002 - as `Reader` wants it
+        """Read as a whole."""
+        return None

@@ -73,7 +73,7 @@ class ParquetReader:
 
     def batches(self, request: Request, tally: Tally) -> Iterator[pa.RecordBatch]:
         """Rows of the row groups that may hold rows of the window."""
-        groups = self._groups(request.clock, request.window, tally)
+        groups = self._groups(request.clock, request.window, tally, request.groups)
         yield from self._read(groups, request, BATCH_ROWS)
 
     def sample(self, request: Request, rows: int, tally: Tally) -> Iterator[pa.RecordBatch]:
@@ -152,9 +152,23 @@ class ParquetReader:
         rows: int = group.num_rows
         return max(1.0, stored / max(rows, 1))
 
-    def _groups(self, clock: Clock | None, window: Window | None, tally: Tally) -> list[int]:
+    def groups(self, clock: Clock | None, window: Window | None) -> list[int] | None:
+        """Rows of each row group; 0 where statistics say that none is in the window."""
+        kept = set(self._groups(clock, window, Tally()))
+        sizes = [
+            int(self._metadata.row_group(n).num_rows) for n in range(self._metadata.num_row_groups)
+        ]
+        return [rows if number in kept else 0 for number, rows in enumerate(sizes)]
+
+    def _groups(
+        self,
+        clock: Clock | None,
+        window: Window | None,
+        tally: Tally,
+        among: tuple[int, int] | None = None,
+    ) -> list[int]:
         """Row groups that statistics do not rule out; their null times are counted here."""
-        every = list(range(self._metadata.num_row_groups))
+        every = list(range(*(among or (0, self._metadata.num_row_groups))))
         if clock is None or window is None:
             return every
         low, high = microseconds(window.start), microseconds(window.end)
