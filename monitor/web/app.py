@@ -1,20 +1,16 @@
-"""The pages of `driftloop serve`. They have no login and change nothing."""
+"""The pages of `driftloop serve`."""
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from functools import partial
-from importlib.resources import files
-from typing import Any
 
-from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, PlainTextResponse
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 from pydantic import AwareDatetime
 from starlette.exceptions import HTTPException as StarletteHTTPException
@@ -24,31 +20,52 @@ from monitor.core.errors import ConfigError, StoreError
 from monitor.core.version import VERSION
 from monitor.store.records import QueueRow
 from monitor.store.store import Store
-from monitor.web.guard import HEADERS, REPORT_POLICY, Guard, page_policy
+from monitor.web.access import Access, needs, public
+from monitor.web.alarms import AlarmPages
+from monitor.web.frame import Frame
+from monitor.web.guard import HEADERS, REPORT_POLICY, Guard
 from monitor.web.lines import label, line_of, report_address
-from reports import humanize, page, plain
+from monitor.web.login import Login
+from monitor.web.throttle import Throttle
+from reports import page
 from reports.view import QueueCard
 
 _RUNS = 60
 _QUEUE = 50
 _REPORT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\.html")
-_CSS = files("monitor.web").joinpath("templates/page.css").read_text(encoding="utf-8")
-_POLICY = page_policy(base64.b64encode(hashlib.sha256(_CSS.encode()).digest()).decode())
 
 
-def create_app(config: Config, store: Store, *, hosts: Collection[str] | None = None) -> FastAPI:
-    """The application; every route only reads.
+def create_app(
+    config: Config | Callable[[], Config],
+    store: Store,
+    *,
+    hosts: Collection[str] | None = None,
+    local: bool = True,
+) -> FastAPI:
+    """The application; a route that does not say who may ask it answers nobody.
 
     Parameters
     ----------
     config, store : Config, Store
-        What is shown. The store stays open as long as the application.
+        What is shown; of a config that may change, what gives the one of now. The store stays open
+        as long as the application.
     hosts : collection of str, optional
         Names that it answers to; None: any.
+    local : bool
+        Whether only this machine can reach it. Else one must sign in, unless the config says not.
     """
-    app = FastAPI(title="driftloop", version=VERSION, openapi_url=None)
+    current = config if callable(config) else partial(_same, config)
+    config = current()
+    login = {"on": True, "off": False, "auto": None if local else True}[config.web.login]
+    access, frame = Access(store, login=login), Frame()
+    app = FastAPI(
+        title="driftloop",
+        version=VERSION,
+        openapi_url=None,
+        dependencies=[Depends(access.check)],
+    )
     app.add_middleware(Guard, hosts=hosts)
-    pages = Pages(config, store)
+    pages = Pages(current, store, frame)
     for path, shown in (
         ("/", pages.overview),
         ("/monitors/{name}", pages.monitor),
@@ -58,6 +75,8 @@ def create_app(config: Config, store: Store, *, hosts: Collection[str] | None = 
         ("/readyz", pages.readyz),
     ):
         app.add_api_route(path, shown, methods=["GET", "HEAD"], response_class=HTMLResponse)
+    app.include_router(AlarmPages(current, store, frame).router())
+    app.include_router(Login(store, frame, Throttle(), config.web.proxies).router())
     app.add_exception_handler(StarletteHTTPException, pages.refused)
     app.add_exception_handler(RequestValidationError, pages.misread)
     app.add_exception_handler(StoreError, pages.without_store)
@@ -68,16 +87,21 @@ def create_app(config: Config, store: Store, *, hosts: Collection[str] | None = 
 class Pages:
     """What each address shows."""
 
-    def __init__(self, config: Config, store: Store) -> None:
-        self._config, self._store = config, store
-        self._templates = _templates()
+    def __init__(self, current: Callable[[], Config], store: Store, frame: Frame) -> None:
+        self._current, self._store, self._frame = current, store, frame
 
+    @property
+    def _config(self) -> Config:
+        return self._current()
+
+    @needs("read")
     def overview(self) -> Response:
         """All monitors."""
         now = datetime.now(UTC)
         lines = [line_of(self._config, self._store, one, now) for one in self._config.monitors]
-        return self._page("overview.html.j2", lines=lines)
+        return self._frame.page("overview.html.j2", lines=lines)
 
+    @needs("read")
     def monitor(self, name: str, before: AwareDatetime | None = None) -> Response:
         """One monitor: its open alarms, windows that are not done, runs with their reports."""
         chosen = self._found(name)
@@ -86,7 +110,7 @@ class Pages:
         older = ""
         if len(runs) == _RUNS:
             older = f"/monitors/{name}?before={runs[-1].window.start:%Y-%m-%dT%H:%M:%SZ}"
-        return self._page(
+        return self._frame.page(
             "monitor.html.j2",
             line=line,
             runs=runs,
@@ -96,11 +120,12 @@ class Pages:
             report=partial(report_address, self._config),
         )
 
+    @needs("read")
     def queue(self, name: str) -> Response:
         """The first rows to label."""
         chosen = self._found(name)
         rows = self._store.queue.rows(name, states=("proposed",), limit=_QUEUE)
-        return self._page(
+        return self._frame.page(
             "queue.html.j2",
             monitor=name,
             rows=rows,
@@ -110,9 +135,10 @@ class Pages:
             label=partial(label, monitor=chosen),
         )
 
+    @needs("read")
     def report(self, name: str, file: str, request: Request) -> Response:
         """A report as it was drawn; nothing outside of the monitor's folder."""
-        folder = (self._config.report.folder / self._found(name).name).resolve()
+        folder = (self._config.report.folder / self._found(name).folder).resolve()
         path = folder / file
         if not _REPORT.fullmatch(file) or path.is_symlink() or not path.is_file():
             raise HTTPException(404, "There is no such report.")
@@ -127,10 +153,12 @@ class Pages:
             return Response(status_code=304, headers=headers)
         return HTMLResponse(content, headers=headers)
 
+    @public
     def healthz(self) -> Response:
         """The process answers."""
         return PlainTextResponse("ok")
 
+    @public
     def readyz(self) -> Response:
         """The store answers too."""
         try:
@@ -142,41 +170,41 @@ class Pages:
     def refused(self, _request: Request, error: Exception) -> Response:
         """An address that is not there, or a method that is not allowed."""
         assert isinstance(error, StarletteHTTPException)
-        said = error.detail if error.status_code == 404 else "This page can only be read."
-        said = "There is no such page." if said == "Not Found" else said
-        return self._problem(error.status_code, said, error.headers)
+        if error.status_code == 303:
+            return Response(status_code=303, headers=error.headers)
+        said = _PLAINLY.get(error.detail, error.detail)
+        return self._frame.problem(error.status_code, said, error.headers)
 
     def misread(self, _request: Request, _error: Exception) -> Response:
         """A question in the address that nobody understands."""
-        return self._problem(400, "That address cannot be understood.")
+        return self._frame.problem(400, "That address cannot be understood.")
 
     def without_store(self, _request: Request, _error: Exception) -> Response:
         """The database does not answer."""
-        return self._problem(503, "The store does not answer.")
+        return self._frame.problem(503, "The store does not answer.")
 
     def failed(self, _request: Request, _error: Exception) -> Response:
         """An error that nobody foresaw: it is outside of the guard, so it brings its headers."""
-        answer = self._problem(500, "This page failed in a way that it should not.")
+        answer = self._frame.problem(500, "This page failed in a way that it should not.")
         for name, value in HEADERS.items():
             answer.headers.setdefault(name, value)
         return answer
-
-    def _problem(self, status: int, said: str, headers: Any = None) -> Response:
-        answer = self._page("problem.html.j2", status=status, said=said)
-        answer.status_code = status
-        answer.headers.update(headers or {})
-        return answer
-
-    def _page(self, template: str, **values: Any) -> Response:
-        shared = {"version": VERSION, "now": datetime.now(UTC), "css": Markup(_CSS)}  # noqa: S704 - it is ours
-        text = self._templates.get_template(template).render(**shared, **values)
-        return HTMLResponse(text, headers={"Content-Security-Policy": _POLICY})
 
     def _found(self, name: str) -> MonitorConfig:
         try:
             return self._config.monitor(name)
         except ConfigError:
             raise HTTPException(404, "There is no such monitor.") from None
+
+
+_PLAINLY = {
+    "Not Found": "There is no such page.",
+    "Method Not Allowed": "This page can only be read.",
+}
+
+
+def _same(config: Config) -> Config:
+    return config
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:
@@ -195,21 +223,3 @@ def _picture(row: QueueRow) -> Markup:
         image_png=row.image,
     )
     return page.image(card)
-
-
-def _templates() -> Environment:
-    made = Environment(
-        loader=PackageLoader("monitor.web"),
-        autoescape=select_autoescape(("html.j2", "html")),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters.update(
-        count=humanize.count,
-        instant=humanize.instant,
-        name=plain.name,
-        plural=humanize.plural,
-        prose=plain.prose,
-    )
-    return made

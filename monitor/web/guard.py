@@ -19,14 +19,19 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Cache-Control": "no-store",
 }
-_COMMON = "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
+_COMMON = "default-src 'none'; img-src data:; base-uri 'none'; "
 #: Reports carry widths of bars as style attributes; they can run nothing and send nothing.
-REPORT_POLICY = _COMMON + "style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
+REPORT_POLICY = (
+    _COMMON + "form-action 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
+)
+#: Bytes of a request's body. The inbox has a limit of its own.
+MAX_BODY = 1 << 20
+INBOX = "/v1/ingest/"
 
 
 def page_policy(style: str) -> str:
     """The policy of our own pages: one style sheet, known by its hash, and nothing else."""
-    return _COMMON + f"style-src 'sha256-{style}'; frame-ancestors 'none'"
+    return _COMMON + f"form-action 'self'; style-src 'sha256-{style}'; frame-ancestors 'none'"
 
 
 class Guard:
@@ -62,7 +67,33 @@ class Guard:
             )
             await PlainTextResponse(text, 421)(scope, receive, guarded)
             return
-        await self.app(scope, receive, guarded)
+        limited = receive
+        if not scope["path"].startswith(INBOX):
+            limited = _Limited(receive, MAX_BODY)
+            if _announced(Headers(scope=scope)) > MAX_BODY:
+                await PlainTextResponse(_TOO_LARGE, 413)(scope, receive, guarded)
+                return
+        await self.app(scope, limited, guarded)
+
+
+_TOO_LARGE = f"A request may have {MAX_BODY:,} bytes."
+
+
+def _announced(headers: Headers) -> int:
+    text = headers.get("content-length", "")
+    return int(text) if text.isdecimal() and len(text) < 20 else 0
+
+
+class _Limited:
+    """A body that ends, as if the sender had gone, when it grows past a limit."""
+
+    def __init__(self, receive: Receive, most: int) -> None:
+        self._receive, self._left = receive, most
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        return {"type": "http.disconnect"} if self._left < 0 else message
 
 
 def add_headers(message: MutableMapping[str, Any]) -> None:

@@ -17,6 +17,7 @@ import pytest
 from monitor.cli import serve_command
 from monitor.cli.main import main
 from monitor.config import load
+from monitor.pipeline import Pipeline
 from monitor.store.records import LedgerEntry
 from monitor.store.store import Store
 
@@ -197,15 +198,22 @@ def test_a_worker_without_a_store_says_how_to_make_it(tmp_path, command, capsys)
         ("drift.example.org", None),
     ],
 )
-def test_only_what_others_cannot_reach_goes_without_a_warning(tmp_path, capsys, host, names):
+def test_a_page_that_others_reach_asks_who_they_are(tmp_path, capsys, host, names):
     path = write(tmp_path)
     path.write_text(
         '[report]\nbase_url = "https://drift.example.org/x"\n[web]\nport = 1234\n'
         + path.read_text()
     )
 
-    assert serve_command.names_of(host, load(path)) == names
-    assert ("no login" in capsys.readouterr().err) == (names is None)
+    config = load(path)
+    with Store.open(config.store.url, upgrade=True) as store:
+        pipeline = Pipeline(config, store)
+        assert serve_command.names_of(host, pipeline) == names
+        assert ("nobody can sign in yet" in capsys.readouterr().err) == (names is None)
+        off = config.web.model_copy(update={"login": "off"})
+        pipeline.config = config.model_copy(update={"web": off})
+        assert serve_command.names_of(host, pipeline) == names
+        assert ("asks nobody who they are" in capsys.readouterr().err) == (names is None)
 
 
 def test_lines_of_the_log_cannot_move_the_cursor(capsys):

@@ -1,0 +1,117 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import RedirectResponse
+
+from monitor.store.access import LIFETIME, LONGEST_PASSWORD
+from monitor.web.access import cookie_name, needs, public, refuse_other_sites
+from monitor.web.throttle import Network, Throttle, address_of
+
+if TYPE_CHECKING:
+    from monitor.store.store import Store
+    from monitor.web.frame import Frame
+
+Name = Annotated[str, Form(max_length=100)]
+Password = Annotated[str, Form(max_length=LONGEST_PASSWORD)]
+Next = Annotated[str, Form(max_length=2_000)]
+
+
+class Login:
+    """The page with two fields, and what they open."""
+
+    def __init__(
+        self, store: Store, frame: Frame, throttle: Throttle, proxies: tuple[Network, ...] = ()
+    ) -> None:
+        self._store, self._frame = store, frame
+        self._throttle, self._proxies = throttle, proxies
+
+    def router(self) -> APIRouter:
+        """Its routes."""
+        router = APIRouter(include_in_schema=False)
+        router.add_api_route("/login", self.show, methods=["GET", "HEAD"])
+        router.add_api_route("/login", self.sign_in, methods=["POST"])
+        router.add_api_route("/logout", self.sign_out, methods=["POST"])
+        return router
+
+    @public
+    def show(self, next: str = "/") -> Response:  # noqa: A002 - it is in the address
+        """The form."""
+        return self._form(there=local(next))
+
+    @public
+    def sign_in(
+        self,
+        request: Request,
+        name: Name = "",
+        password: Password = "",
+        next: Next = "/",  # noqa: A002
+    ) -> Response:
+        """A session for who knows the password; the same answer for all others."""
+        refuse_other_sites(request)
+        peer = request.client.host if request.client else ""
+        forwarded = request.headers.get("x-forwarded-for", "")
+        address = address_of(peer, forwarded, self._proxies)
+        wait = self._throttle.wait(address, name)
+        if wait:
+            answer = self._form(
+                there=local(next),
+                said=f"Too many tries. Try again in {math.ceil(wait / 60)} minutes.",
+            )
+            answer.status_code, answer.headers["Retry-After"] = 429, str(math.ceil(wait))
+            return answer
+        cookie = self._store.access.sign_in(name, password)
+        if cookie is None:
+            self._throttle.wrong(address, name)
+            answer = self._form(there=local(next), said="Name and password do not fit.")
+            answer.status_code = 401
+            return answer
+        self._throttle.right(address, name)
+        return _with_cookie(request, RedirectResponse(local(next), 303), cookie)
+
+    @needs("read")
+    def sign_out(self, request: Request) -> Response:
+        """The session is over, here and in the store."""
+        self._store.access.sign_out(request.cookies.get(cookie_name(request), ""))
+        answer = RedirectResponse("/login", 303)
+        secure = request.url.scheme == "https"
+        answer.delete_cookie(cookie_name(request), secure=secure, httponly=True, samesite="lax")
+        return answer
+
+    def _form(self, *, there: str, said: str = "") -> Response:
+        return self._frame.page("login.html.j2", there=there, said=said)
+
+
+def _with_cookie(request: Request, answer: Response, cookie: str) -> Response:
+    answer.set_cookie(
+        cookie_name(request),
+        cookie,
+        max_age=int(LIFETIME.total_seconds()),
+        httponly=True,
+        samesite="lax",  # strict would ask everybody who comes from a mail to sign in again
+        secure=request.url.scheme == "https",
+    )
+    return answer
+
+
+def local(address: str) -> str:
+    r"""A place on this page; anything else becomes the start.
+
+    Examples
+    --------
+    >>> local("/monitors/shop?before=1"), local("//evil.example"), local("https://evil.example")
+    ('/monitors/shop?before=1', '/', '/')
+    >>> local("/\\\\evil.example"), local("/\\nx")
+    ('/', '/')
+    """
+    safe = (
+        address.startswith("/")
+        and not address.startswith("//")
+        and "\\" not in address
+        and address.isprintable()
+    )
+    return address if safe else "/"
