@@ -82,6 +82,7 @@ class Clock:
 
     def announce(self) -> None:
         """Look for new values of blocks, and for windows that have become due."""
+        self.home.places.look_again()
         for name in self.home.blocks.names():
             if not self.stopping.is_set():
                 self._asked(name, partial(self.announcer.search, name))

@@ -7,13 +7,14 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from monitor.core.errors import ColumnNotFoundError, SourceError
-from monitor.core.ports import Note, Reading, Source
+from monitor.core.ports import Note, Pinned, Reading, Source
 from monitor.core.window import Window
 from monitor.sources.batches import Thinner
 
@@ -21,8 +22,8 @@ from monitor.sources.batches import Thinner
 KEPT_BYTES = 256 << 20
 #: The window that is run, and the reference that is learned.
 _KEPT_WINDOWS = 2
-#: The extent of a block is asked for again after so many seconds.
-_EXTENT_SECONDS = 60.0
+#: Whether rows have come is asked again after so many seconds.
+_LOOK_SECONDS = 10.0
 #: So many different values are told apart when a block is searched.
 MAX_VALUES = 100_000
 
@@ -34,6 +35,7 @@ class _Kept:
     table: pa.Table
     spans: dict[str, tuple[int, int]]  #: value -> (first row, rows)
     notes: list[Note]
+    pinned: dict[str, str | int | None]  #: which version of the source this is
 
 
 @dataclass(slots=True)
@@ -44,19 +46,51 @@ class SharedRows:
     column: str
     _kept: OrderedDict[tuple[Window | None, str | None], _Kept] = field(default_factory=OrderedDict)
     _too_large: set[tuple[Window | None, str | None]] = field(default_factory=set)
-    _extent: tuple[float, tuple[Window | None, int]] | None = None
+    _extent: tuple[Window | None, int] | None = None
+    _state: object = None
+    _looked: float = float("-inf")
+    pinned: dict[str, str | int | None] = field(default_factory=dict)  #: of what was opened last
 
     def extent(self, timestamp: str) -> tuple[Window | None, int]:
         """The stretch of time that the block covers, for all of its monitors."""
+        self._forget_what_changed()
+        if self._extent is None:
+            self._renew()
+            self._extent = self.source.extent(timestamp)
+        return self._extent
+
+    def look_again(self) -> None:
+        """Ask with the next question whether rows have come."""
+        self._looked = float("-inf")
+
+    def _forget_what_changed(self) -> None:
+        """Rows that came since belong to the windows that are read from now on."""
         now = time.monotonic()
-        if self._extent is None or now - self._extent[0] > _EXTENT_SECONDS:
-            self._extent = (now, self.source.extent(timestamp))
-        return self._extent[1]
+        if now - self._looked <= _LOOK_SECONDS:
+            return
+        self._looked = now
+        state = self._state_of(now)
+        if state != self._state:
+            self._state, self._extent = state, None
+            self._kept.clear()
+            self._too_large.clear()
+
+    def _state_of(self, now: float) -> object:
+        """Equal as long as the rows are the same; where nothing tells, they are new each time."""
+        self._renew()
+        source: Any = self.source
+        if isinstance(source, Pinned):
+            return source.pinned()
+        if hasattr(source, "files"):
+            return [(place.path, place.size, place.modified) for place in source.files()]
+        return now
 
     def open(
         self, value: str, window: Window | None, timestamp: str | None, columns: Sequence[str]
     ) -> Reading:
         """The rows of one value. Raises `SourceError` when the column cannot tell values apart."""
+        self.pinned = {}
+        self._forget_what_changed()
         key = (window, timestamp)
         kept = self._kept.get(key)
         if kept is None or not set(columns) <= set(kept.table.schema.names):
@@ -68,18 +102,27 @@ class SharedRows:
             if not whole:
                 self._too_large.add(key)
                 return self._streamed(value, reading, columns, taken)
-            kept = _grouped(reading, taken, self.column)
+            kept = _grouped(reading, taken, self.column, self.pinned)
             self._kept[key] = kept
             while len(self._kept) > _KEPT_WINDOWS:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
+        self.pinned = kept.pinned
         start, rows = kept.spans.get(value, (0, 0))
         table = kept.table.select(list(columns)).slice(start, rows)
         return Reading(table.schema, iter(table.to_batches()), list(kept.notes), rows)
 
     def _all(self, window: Window | None, timestamp: str | None, columns: Sequence[str]) -> Reading:
         wanted = list(dict.fromkeys([*columns, self.column]))
+        self._renew()
+        if isinstance(self.source, Pinned):
+            self.pinned = self.source.pinned()
         return self.source.open(window, timestamp=timestamp, columns=wanted)
+
+    def _renew(self) -> None:
+        """A block lives long: what it reads next is the version of then."""
+        if isinstance(self.source, Pinned):
+            self.source = self.source.newest()
 
     def _streamed(
         self, value: str, reading: Reading, columns: Sequence[str], taken: list[pa.RecordBatch]
@@ -136,6 +179,14 @@ class MemberSource:
         """The value's rows of the window."""
         names = self.schema().names if columns is None else list(columns)
         return self.shared.open(self.value, window, timestamp, names)
+
+    def pinned(self) -> dict[str, str | int | None]:
+        """The version that was opened last."""
+        return self.shared.pinned
+
+    def newest(self) -> Source:
+        """The same value; the block sees to it that what it reads next is the newest."""
+        return self
 
     def extent(self, timestamp: str) -> tuple[Window | None, int]:
         """The block's: a value whose rows stay away is news as long as the others come."""
@@ -228,7 +279,12 @@ def _chained(
     yield from rest
 
 
-def _grouped(reading: Reading, taken: list[pa.RecordBatch], column: str) -> _Kept:
+def _grouped(
+    reading: Reading,
+    taken: list[pa.RecordBatch],
+    column: str,
+    pinned: dict[str, str | int | None],
+) -> _Kept:
     table = pa.Table.from_batches(taken, reading.schema)
     texts = pa.chunked_array(
         [text_of(chunk, column) for chunk in table.column(column).chunks], pa.string()
@@ -242,6 +298,5 @@ def _grouped(reading: Reading, taken: list[pa.RecordBatch], column: str) -> _Kep
         value: (int(starts[index + 1]), int(counts[index + 1]))
         for index, value in enumerate(encoded.dictionary.to_pylist())
     }
-    return _Kept(
-        table.unify_dictionaries().take(pa.array(order)).combine_chunks(), spans, reading.notes
-    )
+    grouped = table.unify_dictionaries().take(pa.array(order)).combine_chunks()
+    return _Kept(grouped, spans, reading.notes, pinned)

@@ -14,14 +14,13 @@ import pytest
 
 import monitor
 from monitor.config import MonitorConfig, load
-from monitor.core.errors import LeaseLostError
 from monitor.core.ports import Message, Source
 from monitor.core.window import Window
 from monitor.pipeline import Pipeline
 from monitor.scheduler import worker as workers
 from monitor.scheduler.clock import Clock, start
 from monitor.scheduler.installation import Installation
-from monitor.store.records import Lease, LedgerEntry, NewMessage
+from monitor.store.records import LedgerEntry, NewMessage
 from monitor.store.store import Store
 
 DEMO = Path(monitor.__file__).parent / "demo"
@@ -80,7 +79,11 @@ def clock_at(
 def home_at(config, store, now, said=None, made: Made = Pipeline) -> Installation:
     say = ([] if said is None else said).append
     home = Installation(config, store, say=say, clock=lambda: now)
-    home.make = lambda config, store: made(config, store, clock=lambda: home.clock())
+
+    def moved() -> datetime:
+        return home.clock()
+
+    home.make = lambda config, store: made(config, store, clock=moved)
     return home
 
 
