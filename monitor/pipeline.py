@@ -143,9 +143,10 @@ class Pipeline:
             msg = f"There is no whole window of {monitor.window} between {start} and {end}."
             raise UsageError(msg)
         self.store.ledger.ensure_windows(monitor.name, windows)
-        for window in windows:
-            done = self.store.runs.get(monitor.name, window)
-            yield self.run(monitor, window, regular=True) if done is None else done.document
+        with self.places.ahead(monitor, windows):
+            for window in windows:
+                done = self.store.runs.get(monitor.name, window)
+                yield self.run(monitor, window, regular=True) if done is None else done.document
 
     def gather(self) -> int:
         """Make one mail of those that wait for others (`[budget] digest`); how many there are."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Protocol
@@ -68,18 +68,20 @@ class ByTime:
         return _ByTime(self, _Makes(plan, schema, half=self.half, crew=crew))
 
 
-class _ByTime:
-    def __init__(self, how: ByTime, makes: _Makes) -> None:
-        self.how, self.outside = how, 0
-        self.order = np.argsort([micros_of(window.start) for window in how.windows])
-        self.starts = np.array([micros_of(how.windows[at].start) for at in self.order], np.int64)
-        self.ends = np.array([micros_of(how.windows[at].end) for at in self.order], np.int64)
-        self.profilers = [makes.profiler() for _ in how.windows]
+class Cutter:
+    """Cuts batches by the time of their rows."""
 
-    def update(self, batch: pa.RecordBatch) -> None:
-        at = batch.schema.get_field_index(self.how.timestamp)
+    def __init__(self, windows: Sequence[Window], timestamp: str) -> None:
+        self.timestamp = timestamp
+        self.order = np.argsort([micros_of(window.start) for window in windows])
+        self.starts = np.array([micros_of(windows[at].start) for at in self.order], np.int64)
+        self.ends = np.array([micros_of(windows[at].end) for at in self.order], np.int64)
+
+    def cut(self, batch: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """The rows of each window, by its place in `windows`; -1: the rows of none of them."""
+        at = batch.schema.get_field_index(self.timestamp)
         if at < 0 or not len(self.starts):
-            self.outside += batch.num_rows
+            yield -1, batch
             return
         batch = simple_batch(batch)
         micros, _ = to_micros(plain(batch.column(at)))
@@ -88,12 +90,22 @@ class _ByTime:
         part[(part < 0) | (times >= self.ends[part])] = -1
         for number in np.unique(part).tolist():
             rows = np.flatnonzero(part == number)
-            if number < 0:
-                self.outside += len(rows)
-                continue
             together = rows[-1] - rows[0] + 1 == len(rows)
             piece = batch.slice(rows[0], len(rows)) if together else batch.take(array_of(rows))
-            self.profilers[int(self.order[number])].update(piece)
+            yield (int(self.order[number]) if number >= 0 else -1), piece
+
+
+class _ByTime:
+    def __init__(self, how: ByTime, makes: _Makes) -> None:
+        self.cutter, self.outside = Cutter(how.windows, how.timestamp), 0
+        self.profilers = [makes.profiler() for _ in how.windows]
+
+    def update(self, batch: pa.RecordBatch) -> None:
+        for number, piece in self.cutter.cut(batch):
+            if number < 0:
+                self.outside += piece.num_rows
+            else:
+                self.profilers[number].update(piece)
         self._relieve()
 
     def _relieve(self) -> None:
