@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from monitor.steps.engine import engine_of
 from monitor.steps.judge import judge_window
 from monitor.steps.known import Known
 from monitor.steps.memory import Memory
+from monitor.steps.reading import Whole, failed_before, persistently, read_window
 from monitor.steps.places import Places
 from monitor.steps.realised import realised
 from monitor.steps.references import References
@@ -72,6 +74,7 @@ class _Effects:
     told: events.Told
     rows: tuple[NewQueueRow, ...]
     memory: Memory
+    read: Whole
     started: datetime
 
 
@@ -117,9 +120,7 @@ class Pipeline:
     def run_leased(self, monitor: MonitorConfig, lease: Lease) -> dict[str, Any]:
         """Run the window of a lease; it is given back as failed when that raises."""
         try:
-            written, shown, run_id = self._commit(
-                monitor, lease, self._measure(monitor, lease.window)
-            )
+            written, shown, run_id = self._commit(monitor, lease, self._measure(monitor, lease))
         except LeaseLostError:
             raise
         except Exception as error:
@@ -250,18 +251,19 @@ class Pipeline:
         known = Known(of_monitor(monitor), baseline.plan)
         return Memory(self.store, monitor.name, baseline.version or 0, window, known)
 
-    def _measure(self, monitor: MonitorConfig, window: Window) -> _Effects:
-        """Read the window once, judge it, and draw the sample; nothing is written yet."""
-        started = self.clock()
+    def _measure(self, monitor: MonitorConfig, lease: Lease) -> _Effects:
+        """Read the window, judge it, and draw the sample; nothing is written yet."""
+        started, window = self.clock(), lease.window
         setup = of_monitor(monitor)
         second_opinions.check(setup.tests)
         engine = engine_of(monitor.engine, monitor.engine_options)
-        labels = labels_of(self.config, monitor)
+        labels, _ = persistently(lambda: labels_of(self.config, monitor), say=self.say)
         baseline = self.references.obtain(monitor, setup, engine, labels, window)
         memory = self._memory(monitor, baseline, window)
         self.say(f"{monitor.name}: reading {window}")
-        reading = learning.open_window(self.source(monitor), baseline.plan, window, labels)
-        profile, parts = learning.read(engine, reading, baseline, window, setup)
+        again = partial(self.source, monitor)
+        whole = read_window(again, engine, baseline, window, setup, labels=labels, say=self.say)
+        profile, parts = whole.profile, whole.parts
         budget, position = self.budget(monitor), memory.position()
         judged = judge_window(
             baseline,
@@ -273,7 +275,7 @@ class Pipeline:
             budget=budget,
             window=window,
             now=self.clock(),
-            notes=reading.notes,
+            notes=[*whole.notes, *failed_before(lease, self.store.ledger)],
             deployment=self.versions.find(baseline, setup, profile, memory),
         )
         told, people = telling.tell(judged, memory, monitor)
@@ -340,6 +342,7 @@ class Pipeline:
                 profile=run.profile.to_bytes(),
                 observation=observations.to_bytes(run.judged.seen),
                 sample=run.profile.sample.to_bytes(),
+                provenance=done.read.provenance,
                 evidence_state=mailing.remembered,
                 findings=run.judged.findings,
                 alarms=run.alarms,

@@ -65,9 +65,7 @@ class Delta(Table):
             return self
 
     def __init__(self, options: Options, base: Path | str = ".") -> None:
-        super().__init__()
-        self.options = options
-        self._base = Path(base).absolute()
+        super().__init__(options, base)
 
     def describe(self) -> str:
         """What a person calls it."""

@@ -88,8 +88,10 @@ class Part:
                 return
             except DriftloopError:
                 raise
-            except READ_ERRORS as error:
-                raise unreadable(self.place.name, error, self.format) from error
+            except Exception as error:
+                if self.place.local and not isinstance(error, READ_ERRORS):
+                    raise
+                raise unreadable(self.place, error, self.format) from error
             yield item
 
 
@@ -138,8 +140,10 @@ def _open(place: Place, declared: Format | None, options: CsvOptions, budget: in
         return None
     except DriftloopError:
         raise
-    except READ_ERRORS as error:
-        raise unreadable(place.name, error, known) from error
+    except Exception as error:
+        if place.local and not isinstance(error, READ_ERRORS):
+            raise
+        raise unreadable(place, error, known) from error
     return Part(place, known, reader)
 
 

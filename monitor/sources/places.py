@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import re
@@ -15,7 +16,12 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import pyarrow as pa
 from pyarrow import fs as pafs
 
-from monitor.core.errors import SourceError, SourceNotFoundError, UnreadableSourceError
+from monitor.core.errors import (
+    SourceError,
+    SourceInterruptedError,
+    SourceNotFoundError,
+    UnreadableSourceError,
+)
 
 Format = Literal["parquet", "csv", "jsonl", "arrow"]
 
@@ -37,6 +43,8 @@ ENDINGS: dict[str, Format] = {
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4", ".br": "brotli"}
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+#: What disks of other machines say when those do not answer.
+_PASSING = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.EINTR, errno.ENOLINK}
 _MAGIC = re.compile(r"[*?\[]")
 
 
@@ -155,7 +163,7 @@ def _find_remote(
         infos = [i for i in filesystem.get_file_info(selector) if i.type == pafs.FileType.File]
     except OSError as error:
         msg = f"{redacted(path)} cannot be listed: {reason(error)}."
-        raise UnreadableSourceError(msg) from None
+        raise SourceInterruptedError(msg) from None
     start = root if hive else None
     if magic is None:
         places = [_remote_place(info, filesystem, scheme, start) for info in infos]
@@ -265,13 +273,25 @@ def reason(error: BaseException) -> str:
     return str(text).strip().splitlines()[0].rstrip(".")[:300]
 
 
-def unreadable(name: str, error: BaseException, what: str) -> SourceError:
+def unreadable(place: Place, error: BaseException, what: str) -> SourceError:
     """The error of a file that is not what it claims to be, or broke while being read."""
+    if isinstance(error, FileNotFoundError) and place.size is None and not place.local:
+        return SourceNotFoundError(f"There is nothing at {place.name}. Correct the path.")
     if isinstance(error, FileNotFoundError):
-        text = f"{name} is gone: it disappeared while it was read. Restore it, and run again."
-    else:
-        text = (
-            f"{name} cannot be read as {what}: {reason(error)}. "
-            "Write the file again, or take it out."
-        )
+        text = f"{place.name} is gone: it disappeared while it was read. Restore it, and run again."
+        return SourceInterruptedError(text)
+    if _passing(place, error):
+        text = f"{place.name} broke off: {reason(error)}. Run again when its server answers."
+        return SourceInterruptedError(text)
+    text = (
+        f"{place.name} cannot be read as {what}: {reason(error)}. "
+        "Write the file again, or take it out."
+    )
     return UnreadableSourceError(text)
+
+
+def _passing(place: Place, error: BaseException) -> bool:
+    """Whether trying again may help: what is far away may answer later."""
+    if not place.local:
+        return isinstance(error, OSError) or not isinstance(error, (pa.ArrowException, ValueError))
+    return isinstance(error, OSError) and error.errno in _PASSING

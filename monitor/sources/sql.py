@@ -68,9 +68,7 @@ class Sql(Table):
             return self
 
     def __init__(self, options: Options, base: Path | str = ".") -> None:
-        super().__init__()
-        self.options = options
-        self._base = Path(base).absolute()
+        super().__init__(options, base)
         self._exotic: frozenset[str] = frozenset()
 
     def describe(self) -> str:

@@ -6,7 +6,8 @@ import abc
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Self
 from zoneinfo import available_timezones
 
 import numpy as np
@@ -76,9 +77,9 @@ class Table(abc.ABC):
     The schema is asked for once: a table that changes while it is read is seen by the next run.
     """
 
-    options: Any  #: an instance of a kind of `TableOptions`
-
-    def __init__(self) -> None:
+    def __init__(self, options: Any, base: Path | str) -> None:
+        self.options = options
+        self._base = Path(base).absolute()
         self._stored: pa.Schema | None = None
         self.dates: frozenset[str] = frozenset()  #: columns of text that holds dates
 
@@ -109,6 +110,14 @@ class Table(abc.ABC):
     @abc.abstractmethod
     def explain(self, error: Exception) -> SourceError | None:
         """What an error of a library means; None: it is a fault of ours."""
+
+    def pinned(self) -> dict[str, str | int | None]:
+        """Nothing: most tables keep no versions."""
+        return {}
+
+    def newest(self) -> Self:
+        """The same table, looked at anew."""
+        return type(self)(self.options, self._base)
 
     def rows_known(self) -> int | None:
         """Rows of the whole table, when that costs nothing."""

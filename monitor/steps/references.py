@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from monitor.steps import labels as later
 from monitor.steps.baseline import Baseline
 from monitor.steps.engine import Engine
 from monitor.steps.places import Places
+from monitor.steps.reading import persistently, provenance
 from monitor.steps.season import Seasons
 from monitor.steps.setup import Setup, fingerprint
 from monitor.store.records import NewReference, StoredReference
@@ -99,12 +101,14 @@ class References:
         print_: str,
     ) -> Baseline:
         self.say(f"{monitor.name}: learning the reference")
-        source = reference_source(self.places, monitor)
-        learned = learning.build(source, setup, engine, labels)
+
+        def learn() -> tuple[Baseline, dict[str, Any]]:
+            source = reference_source(self.places, monitor)
+            return learning.build(source, setup, engine, labels), provenance(source)
+
+        (learned, origin), _ = persistently(learn, say=self.say)
         learned = replace(learned, first_windows=setup.first_windows)
-        version = self.store.references.save(
-            monitor.name, _to_store(learned, print_, source.describe())
-        )
+        version = self.store.references.save(monitor.name, _to_store(learned, print_, origin))
         learned = replace(learned, version=version)
         self.known[(monitor.name, version)] = learned
         return learned
@@ -135,7 +139,7 @@ def reference_source(places: Places, monitor: MonitorConfig) -> Source:
     return places.reference(monitor)
 
 
-def _to_store(learned: Baseline, print_: str, source: str) -> NewReference:
+def _to_store(learned: Baseline, print_: str, origin: Mapping[str, Any]) -> NewReference:
     pooled = learned.pooled
     return NewReference(
         fingerprint=f"{print_}:{learned.plan.id}:{pooled.rows}",
@@ -155,7 +159,7 @@ def _to_store(learned: Baseline, print_: str, source: str) -> NewReference:
             "agreement_effect": learned.scalars.agreement_effect,
         },
         provenance={
-            "source": source,
+            **origin,
             "first": pooled.first.isoformat() if pooled.first else None,
             "last": pooled.last.isoformat() if pooled.last else None,
         },

@@ -19,6 +19,7 @@ from monitor.core.errors import (
     DuplicateColumnError,
     EmptySourceError,
     SourceError,
+    SourceInterruptedError,
     SourceNotFoundError,
     UnreadableSourceError,
 )
@@ -572,7 +573,7 @@ def test_a_file_that_disappears_midway_is_named(tmp_path):
     reading = files(str(tmp_path)).open()
     (tmp_path / "2.parquet").unlink()
 
-    with pytest.raises(UnreadableSourceError, match=r"2\.parquet is gone"):
+    with pytest.raises(SourceInterruptedError, match=r"2\.parquet is gone"):
         list(reading.batches)
 
 

@@ -151,7 +151,7 @@ def test_a_url_is_read(server, folder, capfd):
 
 
 def test_a_url_that_is_not_there_is_named_without_its_secrets(server):
-    with pytest.raises(UnreadableSourceError) as caught:
+    with pytest.raises(SourceNotFoundError) as caught:
         files(f"{server.replace('//', '//me:pw@')}/no.parquet?token=secret").schema()
 
     assert "no.parquet" in str(caught.value)
