@@ -27,7 +27,6 @@ from monitor.evidence.types import Budget
 from monitor.profiles.sample import representative
 from monitor.profiles.types import Sample
 from monitor.steps import alarms as events
-from monitor.steps import baseline as learning
 from monitor.steps import digest, mail, observations, page, queue, second_opinions, telling
 from monitor.steps.baseline import Baseline
 from monitor.steps.deliver import Delivered, channels_of, deliver
@@ -36,8 +35,8 @@ from monitor.steps.engine import engine_of
 from monitor.steps.judge import judge_window
 from monitor.steps.known import Known
 from monitor.steps.memory import Memory
-from monitor.steps.reading import Whole, failed_before, persistently, read_window
 from monitor.steps.places import Places
+from monitor.steps.reading import Whole, failed_before, persistently, read_window
 from monitor.steps.realised import realised
 from monitor.steps.references import References
 from monitor.steps.setup import labels_of, of_monitor
@@ -74,8 +73,8 @@ class _Effects:
     told: events.Told
     rows: tuple[NewQueueRow, ...]
     memory: Memory
-    read: Whole
     started: datetime
+    read: Whole
 
 
 @dataclass(slots=True)
@@ -298,7 +297,7 @@ class Pipeline:
             groups=setup.groups,
             candidates=profile.sample.table.num_rows,
         )
-        return _Effects(run=run, told=told, rows=rows, memory=memory, started=started)
+        return _Effects(run=run, told=told, rows=rows, memory=memory, started=started, read=whole)
 
     def _commit(
         self, monitor: MonitorConfig, lease: Lease, done: _Effects
@@ -342,8 +341,8 @@ class Pipeline:
                 profile=run.profile.to_bytes(),
                 observation=observations.to_bytes(run.judged.seen),
                 sample=run.profile.sample.to_bytes(),
-                provenance=done.read.provenance,
                 evidence_state=mailing.remembered,
+                provenance=done.read.provenance,
                 findings=run.judged.findings,
                 alarms=run.alarms,
                 queue=done.rows,
