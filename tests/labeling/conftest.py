@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import contextlib
 import io
+import os
+from collections.abc import Iterator
 
 import pytest
 from PIL import Image
 
 from monitor.labeling.items import Item
+
+from .proxy import Proxy, before
+from .studio import Studio, UnavailableError, shared
 
 
 @pytest.fixture
@@ -38,3 +44,25 @@ def item():
         return Item(**(ordinary | more))
 
     return build
+
+
+@pytest.fixture(scope="session")
+def label_studio(tmp_path_factory) -> Iterator[Studio]:
+    """A real Label Studio, one for all workers; skips where it cannot be had, fails in CI."""
+    base = tmp_path_factory.getbasetemp()
+    folder = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    with contextlib.ExitStack() as stack:
+        try:
+            studio = stack.enter_context(shared(folder))
+        except UnavailableError as error:
+            if os.environ.get("CI") == "true":
+                pytest.fail(str(error))
+            pytest.skip(str(error))
+        yield studio
+
+
+@pytest.fixture
+def proxy(label_studio) -> Iterator[Proxy]:
+    """A proxy before it."""
+    with before(label_studio.url) as made:
+        yield made
