@@ -39,6 +39,7 @@ from monitor.steps.places import Places
 from monitor.steps.reading import Whole, failed_before, persistently, read_window
 from monitor.steps.realised import realised
 from monitor.steps.references import References
+from monitor.steps.revision import of_revision
 from monitor.steps.setup import labels_of, of_monitor
 from monitor.steps.versions import Versions, main_version
 from monitor.store.gathering import gather
@@ -196,7 +197,8 @@ class Pipeline:
         )
         rows = [r for r in self.store.queue.every(monitor.name) if r.window == stored.window]
         times = {"started": stored.started_at, "finished": stored.finished_at}
-        return self._view(monitor, run, memory, rows, **times), stored.window
+        shown = self._view(monitor, run, memory, rows, **times)
+        return of_revision(shown, stored.revision, stored.changes), stored.window
 
     def samples(
         self, monitor: MonitorConfig, window: Window | None = None
@@ -350,6 +352,7 @@ class Pipeline:
                 mails=mailing.mails,
             ),
         )
+        shown = of_revision(shown, committed.revision, committed.changes)
         return written, shown, committed.run_id
 
     def draw_again(self, monitor: MonitorConfig, window: Window) -> None:
