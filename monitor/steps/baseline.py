@@ -28,6 +28,7 @@ from monitor.steps.engine import Engine
 from monitor.steps.exclusions import Parts
 from monitor.steps.observations import Seen
 from monitor.steps.season import Seasons, dated, whole_of
+from monitor.steps.segments import Groups, plan_groups
 from monitor.steps.setup import Setup
 
 if TYPE_CHECKING:
@@ -54,14 +55,21 @@ class Baseline:
     folds: Mapping[str, Fold]
     scalars: ScalarPlan
     version: int | None = None
+    groups: Groups | None = None  #: the columns once more in the largest groups
+    branches: Reference | None = None  #: how these vary
     seasons: Seasons | None = None  #: what is known of windows beforehand
     first_windows: int = 0  #: of a learning period; 0: the config names the reference
+    labelled: bytes | None = None  #: rows that annotators labelled (steps.training)
     apart: frozenset[str] = frozenset()  #: columns with a reference of their own (steps.versions)
 
     def observe(self, whole: Profile, parts: Sequence[Profile]) -> Seen:
         """A window as evidence reads it."""
+        seen = [observe(self.folds, part) for part in parts]
+        if self.groups is not None:
+            pairs = zip(seen, parts, strict=True)
+            seen = [self.groups.added(one, part.sample) for one, part in pairs]
         return Seen(
-            parts=tuple(observe(self.folds, part) for part in parts),
+            parts=tuple(seen),
             whole=observe(self.folds, whole, self.scalars.values(whole)),
         )
 
@@ -110,6 +118,7 @@ def restore(
     pooled: Profile,
     evidence: Reference,
     figures: Reference,
+    branches: Reference | None,
     *,
     windows: int,
     step: int,
@@ -120,6 +129,10 @@ def restore(
 ) -> Baseline:
     """A stored reference: bins and scalars follow from the pooled profile."""
     series, folds, scalars = _judged(plan, pooled, setup, [], by_time=by_time)
+    parts = windows * step if branches is not None and by_time else 0
+    groups = _groups(plan, pooled, series, folds, setup, parts=parts)
+    if groups is None or branches is None or not groups.fits(branches):
+        groups = branches = None
     return Baseline(
         plan=plan,
         pooled=pooled,
@@ -128,6 +141,8 @@ def restore(
         by_time=by_time,
         evidence=evidence,
         figures=figures,
+        groups=groups,
+        branches=branches,
         seasons=seasons,
         series={one.name: one for one in series},
         folds=folds,
@@ -232,17 +247,18 @@ def _learned(
     pooled, whole, parts = spared.pooled(), spared.windows(), spared.kept
     series, folds, scalars = _judged(plan, pooled, setup, whole, by_time=by_time)
     names = [one.name for one in series]
-    observed, values = spared.observe(folds), spared.figures(scalars, plan)
+    groups = _groups(plan, pooled, series, folds, setup, parts=len(whole) * step if by_time else 0)
+    observed, values = spared.observe(folds, groups), spared.figures(scalars, plan)
     if seasons is not None:
         observed = dated(seasons.parts, observed, times or ())
         values = dated(seasons.whole, values, whole_of(times or (), step))
-    evidence = Reference.learn(
-        series,
-        (),
-        observed,
-        design_effects={name: _clustering(parts, name, "blocks") for name in names},
-        missing_design_effects={name: _clustering(parts, name, "missing_blocks") for name in names},
-    )
+    effects = {
+        "design_effects": {name: _clustering(parts, name, "blocks") for name in names},
+        "missing_design_effects": {
+            name: _clustering(parts, name, "missing_blocks") for name in names
+        },
+    }
+    evidence = Reference.learn(series, (), observed, **effects)
     return Baseline(
         plan=plan,
         pooled=pooled,
@@ -251,6 +267,8 @@ def _learned(
         by_time=by_time,
         evidence=evidence,
         figures=Reference.learn((), scalars.specs, values, design_effects={}),
+        groups=groups,
+        branches=None if groups is None else groups.learn(observed, **effects),
         seasons=seasons,
         series={one.name: one for one in series},
         folds=folds,
@@ -280,6 +298,20 @@ def _clustering(parts: Sequence[Profile], name: str, which: str) -> float:
     moments = [getattr(column, which) for column in columns]
     twentieth = sum(column.rows for column in columns) // max(1, 20 * len(columns))
     return max(design_effect(moments), design_effect(moments, twentieth))
+
+
+def _groups(
+    plan: Plan,
+    pooled: Profile,
+    series: Sequence[Series],
+    folds: Mapping[str, Fold],
+    setup: Setup,
+    *,
+    parts: int,
+) -> Groups | None:
+    """The groups that are judged; none in a comparison, or where the check is switched off."""
+    off = {"drift", "drift.segment"} & set(setup.disabled)
+    return None if off or not parts else plan_groups(plan, pooled, series, folds, parts)
 
 
 def _judged(

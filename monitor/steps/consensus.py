@@ -263,6 +263,11 @@ def _apart(kind: str, one: Any, other: Any) -> float:
     return distance(one, other)
 
 
+def usable(row: Labelled) -> bool:
+    """Whether a label can be used: all who were asked answered, and nobody doubts it."""
+    return not row.disputed and row.state in {"labelled", "accepted"}
+
+
 def settled(rows: Iterable[Labelled]) -> list[Labelled]:
-    """Rows whose label can be used: not disputed, not rejected."""
-    return [row for row in rows if not row.disputed and row.state not in {"rejected", "disputed"}]
+    """Rows whose label can be used."""
+    return [row for row in rows if usable(row)]

@@ -12,17 +12,21 @@ import pyarrow as pa
 
 from monitor.core.columns import Column, Roles
 from monitor.core.window import Window
+from monitor.curation.cells import shown
 from monitor.curation.features import FeatureSpace, features
 from monitor.curation.rows import Candidates, FloatArray, QueueRow, ReferenceRows
 from monitor.curation.select import select
 from monitor.labeling.values import plain
 from monitor.profiles.types import Sample
 from monitor.steps.baseline import Baseline
+from monitor.steps.tables import from_bytes
 from monitor.steps.thumbnails import thumbnail
 from monitor.store.records import NewQueueRow
 
 #: Longest text of one value that travels with a queue row; the rest is cut.
 _MAX_TEXT = 2_000
+#: Columns that are named when they take no part.
+_MAX_DROPPED = 8
 
 
 def propose(
@@ -65,12 +69,28 @@ def propose(
     )
 
 
+def dropped(baseline: Baseline) -> str:
+    """A sentence about the columns that take no part in the choice; empty without any."""
+    space = FeatureSpace.fit(baseline.pooled.sample.table, baseline.plan.columns)
+    told = [f"{shown(one.column)} ({one.reason})" for one in space.dropped[:_MAX_DROPPED]]
+    more = len(space.dropped) - len(told)
+    if not told:
+        return ""
+    rest = f" and {more} more" if more else ""
+    return f"Not used to choose these rows: {', '.join(told)}{rest}."
+
+
 def _seed(monitor: str, window: Window) -> int:
     return zlib.crc32(f"{monitor} {window}".encode())
 
 
 def _reference(baseline: Baseline, space: FeatureSpace, roles: Roles) -> ReferenceRows:
     table = baseline.pooled.sample.table
+    if baseline.labelled is not None:
+        # Labels that joined the reference are part of the training set.
+        joined = from_bytes(baseline.labelled)
+        names = [name for name in table.column_names if name in joined.column_names]
+        table = pa.concat_tables([table, joined.select(names)], promote_options="permissive")
     return ReferenceRows(
         features=features(table, space),
         segments=_segments(table, roles),

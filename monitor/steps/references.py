@@ -108,7 +108,7 @@ class References:
 
         (learned, origin), _ = persistently(learn, say=self.say)
         learned = replace(learned, first_windows=setup.first_windows)
-        version = self.store.references.save(monitor.name, _to_store(learned, print_, origin))
+        version = self.store.references.save(monitor.name, to_store(learned, print_, origin))
         learned = replace(learned, version=version)
         self.known[(monitor.name, version)] = learned
         return learned
@@ -139,14 +139,15 @@ def reference_source(places: Places, monitor: MonitorConfig) -> Source:
     return places.reference(monitor)
 
 
-def _to_store(learned: Baseline, print_: str, origin: Mapping[str, Any]) -> NewReference:
+def to_store(learned: Baseline, print_: str, origin: Mapping[str, Any]) -> NewReference:
+    """A learned reference as the store keeps it; `print_` is the fingerprint of its config."""
     pooled = learned.pooled
     return NewReference(
         fingerprint=f"{print_}:{learned.plan.id}:{pooled.rows}",
         plan=learned.plan.to_bytes(),
         profile=pooled.to_bytes(),
         sample=pooled.sample.to_bytes(),
-        evidence=_packed(learned.evidence, learned.figures),
+        evidence=_packed(learned.evidence, learned.figures, learned.branches),
         windows=learned.windows,
         rows=pooled.rows,
         meta={
@@ -182,7 +183,7 @@ def _restored(stored: StoredReference, setup: Setup) -> Baseline:
         setup=setup,
     )
     first = int(stored.meta.get("first_windows", 0))
-    return replace(found, version=stored.version, first_windows=first)
+    return replace(found, version=stored.version, first_windows=first, labelled=stored.labelled)
 
 
 def first_judged(monitor: MonitorConfig, start: datetime) -> datetime:
@@ -193,12 +194,14 @@ def first_judged(monitor: MonitorConfig, start: datetime) -> datetime:
     return cadence.window(cadence.filled_from(start)).end
 
 
-def _packed(columns: Reference, figures: Reference) -> bytes:
-    parts = (columns.to_bytes(), figures.to_bytes())
+def _packed(columns: Reference, figures: Reference, groups: Reference | None) -> bytes:
+    parts = [one.to_bytes() for one in (columns, figures, groups) if one is not None]
     return packing.pack([np.frombuffer(part, dtype=np.uint8) for part in parts])
 
 
-def _unpacked(data: bytes) -> tuple[Reference, Reference]:
+def _unpacked(data: bytes) -> tuple[Reference, Reference, Reference | None]:
     """What `_packed` wrote. Raises `ProfileError`."""
-    columns, figures = packing.unpack(data, {})
-    return Reference.from_bytes(columns.tobytes()), Reference.from_bytes(figures.tobytes())
+    columns, figures, *groups = (
+        Reference.from_bytes(part.tobytes()) for part in packing.unpack(data, {})
+    )
+    return columns, figures, groups[0] if groups else None

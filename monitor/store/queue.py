@@ -23,7 +23,7 @@ STEPS: dict[QueueState, frozenset[QueueState]] = {
     "in_annotation": frozenset({"exported", "labelled", "disputed", "rejected", "expired"}),
     "labelled": frozenset({"in_annotation", "disputed", "accepted", "rejected"}),
     "disputed": frozenset({"in_annotation", "labelled", "accepted", "rejected"}),
-    "accepted": frozenset({"disputed", "rejected"}),
+    "accepted": frozenset({"labelled", "disputed", "rejected"}),
     "rejected": frozenset({"proposed", "accepted"}),
     "expired": frozenset({"proposed", "labelled"}),
 }
