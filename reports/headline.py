@@ -144,7 +144,9 @@ def verdict(view: ReportView) -> str:
     changed = differing(view)
     certain = [alarm for alarm in open_alarms(view) if alarm.certain]
     if changed:
-        figure = next((a.subject for a in certain if not a.columns and a.subject), "")
+        figure = next(
+            (a.subject for a in certain if not a.columns and a.subject and not a.parent), ""
+        )
         also = f", and so does {figure}" if figure else ""
         return f"{_who(changed)} {_differs(len(changed))} from the reference{also}."
     if certain:

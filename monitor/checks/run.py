@@ -128,6 +128,15 @@ def column_of_segment(key: str) -> str:
     return segment_of(key)[1]
 
 
+def column_of(name: str) -> str:
+    """The column of a series, be it of all rows or of a group.
+
+    >>> column_of("delay"), column_of(segment_key("carrier=UA", "delay"))
+    ('delay', 'delay')
+    """
+    return column_of_segment(name) if name.startswith(SEGMENT) else name
+
+
 def key_of_series(name: str, owners: Mapping[str, str]) -> str:
     """What an alarm about the verdict of that series or figure is called.
 

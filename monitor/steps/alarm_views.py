@@ -48,14 +48,34 @@ def told(run: Run, past: Past, frame: Frame) -> Told:
         ),
     )
     views = [_alarm(alarm, run, past, frame, event.places.get(alarm.key)) for alarm in run.alarms]
+    event_text = _sentence(event, views) if run.window is not None else ""
+    views = _folded(views)
     if run.window is not None:
         views = _answered(views, run.monitor, frame)
     return Told(
         alarms=tuple(views),
         root=_root(event),
         verdict=_verdict(event),
-        event=_sentence(event, views) if run.window is not None else "",
+        event=event_text,
     )
+
+
+def _folded(views: Sequence[AlarmView]) -> list[AlarmView]:
+    """Groups are told with their column, where that is open too."""
+    opened = {view.key for view in views if view.state != "closed"}
+    below: dict[str, list[AlarmView]] = {}
+    for view in views:
+        if view.level == "segment" and view.parent in opened and view.state != "closed":
+            below.setdefault(view.parent, []).append(view)
+    folded = {view.key for parts in below.values() for view in parts}
+    return [_with_groups(view, below.get(view.key, ())) for view in views if view.key not in folded]
+
+
+def _with_groups(view: AlarmView, groups: Sequence[AlarmView]) -> AlarmView:
+    if not groups:
+        return view
+    names = [group.subject.partition(" where ")[2] for group in groups]
+    return replace(view, what=(*view.what, f"So in groups: {_listed(names)}."))
 
 
 def _answered(views: Sequence[AlarmView], monitor: str, frame: Frame) -> list[AlarmView]:
@@ -152,7 +172,7 @@ def _alarm(alarm: Alarm, run: Run, past: Past, frame: Frame, place: Place | None
         closes_after=CALM_WINDOWS,
         since=since.astimezone(frame.zone) if since else None,
         windows_open=len(starts) + 1,
-        columns=names if alarm.key.startswith(("column:", SEGMENT)) else (),
+        columns=names if alarm.key.startswith("column:") else (),
         level=place.level if place else "column",
         parent=place.parent if place else "",
         muted=people is not None and people.muted(alarm.key, columns),

@@ -28,6 +28,7 @@ _KINDS = {
     "level_share": "level", "missing_share": "missing", "scalar": "scalar",
 }  # fmt: skip
 _DISTANCES = ("psi", "js", "ks", "wasserstein", "chi2")
+_GROUPS = "drift.segment"
 _EXTERNAL = "external."  #: checks of other tools: shown, never leading
 
 
@@ -106,7 +107,7 @@ class Columns:
             since=self._since(column, past) if told else None,
             findings=tuple(
                 _told(finding)
-                for finding in own
+                for finding in (*own, *self._in_groups(column))
                 if _is_told(finding) and not self._is_of_a_child(name, finding, leading)
             ),
         )
@@ -157,7 +158,15 @@ class Columns:
             finding
             for finding in self.findings
             if finding.column == column.name
-            and not finding.check.startswith(("bias.", "performance."))
+            and not finding.check.startswith(("bias.", "performance.", _GROUPS))
+        ]
+
+    def _in_groups(self, column: Column) -> list[Finding]:
+        """What differs in a group: told with the column, which need not differ itself."""
+        return [
+            finding
+            for finding in self.findings
+            if finding.check == _GROUPS and finding.column == column.name
         ]
 
     def _history(

@@ -9,6 +9,7 @@ from functools import reduce
 from typing import Any
 
 from monitor.checks.judged import Fold, observe
+from monitor.checks.run import column_of
 from monitor.checks.scalars import ScalarPlan
 from monitor.core.errors import ReferenceDataError
 from monitor.core.window import Window
@@ -17,6 +18,7 @@ from monitor.profiles.plan import Plan
 from monitor.profiles.split import merged
 from monitor.profiles.types import Profile
 from monitor.steps.occasions import Occasion, explained, meeting, of_the_model, without
+from monitor.steps.segments import Groups
 
 _INSTANT = timedelta(microseconds=1)
 
@@ -85,12 +87,19 @@ class Parts:
         groups = ([part.profile for part in group if part.kept] for group in self._groups())
         return [merged(group) for group in groups if group]
 
-    def observe(self, folds: Mapping[str, Fold]) -> list[Observation]:
-        """Each part as evidence reads it."""
-        return [
-            without(observe(folds, part.profile), part.columns) if part.kept else Observation({})
-            for part in self.parts
-        ]
+    def observe(self, folds: Mapping[str, Fold], groups: Groups | None = None) -> list[Observation]:
+        """Each part as evidence reads it, with the columns in groups."""
+        return [self._observed(part, folds, groups) for part in self.parts]
+
+    def _observed(
+        self, part: _Part, folds: Mapping[str, Fold], groups: Groups | None
+    ) -> Observation:
+        if not part.kept:
+            return Observation({})
+        seen = observe(folds, part.profile)
+        if groups is not None:
+            seen = groups.added(seen, part.profile.sample)
+        return without(seen, {name for name in seen.counts if column_of(name) in part.columns})
 
     def figures(self, scalars: ScalarPlan, plan: Plan) -> list[Observation]:
         """The figures of each whole window; none of one that is not whole any more."""

@@ -27,6 +27,8 @@ from monitor.steps.versions import Deployment, judged_by_its_own, marked
 
 #: Share of the allowance that the columns have; the figures (gaps, performance) have the rest.
 _OF_COLUMNS = 0.8
+#: Share of it that the columns have in groups, where there are any.
+_OF_GROUPS = 0.1
 #: False discoveries among the differences that a comparison names.
 _FDR = 0.05
 
@@ -70,12 +72,15 @@ def weigh(
     seen = baseline.dated(seen, window)
     if len(seen.parts) != baseline.step:  # off the grid: it stands alone
         recent = ()
-    columns, figures = _budgets(baseline, budget, len(seen.parts))
+    columns, figures, groups = _budgets(baseline, budget, len(seen.parts))
     known = Known(setup, baseline.plan)
     expected = known.expected(seen, window)
     windows = [*recent, known.judged(seen, window, expected)][-max(budget.scales) :]
     windows = [one.spoken() for one in windows]
     verdicts = judge(baseline.evidence, parts_of(windows), position=position, budget=columns)
+    if baseline.branches is not None:
+        parts = parts_of(windows)
+        verdicts |= judge(baseline.branches, parts, position=position, budget=groups)
     whole = [one.whole for one in windows]
     verdicts |= judge(baseline.figures, whole, position=position, budget=figures)
     if deployment is not None and profile is not None:
@@ -154,18 +159,21 @@ def _explained(judged: Judged) -> Judged:
     return replace(judged, findings=findings)
 
 
-def _shares(baseline: Baseline) -> tuple[float, float]:
-    """How the allowance is shared between columns and figures (by the union bound)."""
+def _shares(baseline: Baseline) -> tuple[float, float, float]:
+    """How the allowance is shared: columns, figures, columns in groups (by the union bound)."""
+    groups = _OF_GROUPS if baseline.branches is not None else 0.0
     if not baseline.figures.scalars:
-        return 1.0, 0.0
-    return (_OF_COLUMNS, 1 - _OF_COLUMNS) if baseline.series else (0.0, 1.0)
+        return 1.0 - groups, 0.0, groups
+    figures = 1 - _OF_COLUMNS if baseline.series else 1.0
+    return 1.0 - figures - groups, figures, groups
 
 
-def _budgets(baseline: Baseline, budget: Budget, step: int) -> tuple[Budget, Budget]:
-    columns, figures = _shares(baseline)
+def _budgets(baseline: Baseline, budget: Budget, step: int) -> tuple[Budget, Budget, Budget]:
+    columns, figures, groups = _shares(baseline)
     return (
         replace(budget, per_year=columns * budget.per_year, step=step),
         replace(budget, per_year=figures * budget.per_year),
+        replace(budget, per_year=groups * budget.per_year, step=step),
     )
 
 

@@ -81,7 +81,7 @@ class Memory:
             drifted=frozenset(
                 (point.window, point.column)
                 for point in told
-                if not point.check.startswith(("bias.", "performance."))
+                if not point.check.startswith(("bias.", "performance.", "drift.segment"))
             ),
             figures=figures,
             since=self.since(),

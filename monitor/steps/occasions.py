@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from monitor.checks.run import column_of
 from monitor.core.columns import Roles
 from monitor.core.window import Window
 from monitor.evidence.types import Observation
@@ -74,7 +75,7 @@ def occasions_of(monitor: MonitorConfig) -> tuple[Occasion, ...]:
 def of_the_model(name: str, roles: Roles) -> bool:
     """Predictions, scores and what is computed from them: a deployment changes them by design."""
     own = {roles.prediction, *roles.scores}
-    return name in own or name.startswith(("bias:", "performance:"))
+    return column_of(name) in own or name.startswith(("bias:", "performance:"))
 
 
 def meeting(occasions: Iterable[Occasion], window: Window) -> tuple[Occasion, ...]:
@@ -89,7 +90,8 @@ def explained(
     """Which of the series and figures are explained, and by what."""
     found: dict[str, Occasion] = {}
     for name in names:
-        owner = owners.get(name, name)
+        column = column_of(name)
+        owner = owners.get(column, column)
         by = next((one for one in there if one.explains(name, owner, roles)), None)
         if by is not None:
             found[name] = by

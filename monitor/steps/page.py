@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import reports
+from monitor.checks.run import SEGMENT
 from monitor.core.version import VERSION
 from monitor.core.window import Window
 from monitor.evidence.reference import FEWEST_WINDOWS
@@ -215,7 +216,7 @@ def _of_sight(run: Run) -> list[tuple[str, str]]:
             f"by seeing less; from {GOOD_WINDOWS} windows on the sight is sharper."
         )
         texts.append(("sight", text))
-    judged = run.judged.verdicts.values()
+    judged = [v for name, v in run.judged.verdicts.items() if not name.startswith(SEGMENT)]
     blunt = sum(_is_blunt(verdict) for verdict in judged)
     if blunt:
         text = (

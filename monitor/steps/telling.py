@@ -65,8 +65,8 @@ def follow(
 
 def judged_names(baseline: Baseline) -> tuple[str, ...]:
     """Series and figures that have a verdict wherever there are the rows for it."""
-    references = (baseline.evidence, baseline.figures)
-    return tuple(one.name for reference in references for one in reference.judged)
+    references = (baseline.evidence, baseline.figures, baseline.branches)
+    return tuple(one.name for reference in references if reference for one in reference.judged)
 
 
 def with_history(people: People, memory: Memory, opened: dict[str, datetime]) -> People:
