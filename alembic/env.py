@@ -7,6 +7,7 @@ from alembic import context
 from sqlalchemy.types import TypeDecorator
 
 import monitor.store.store  # noqa: F401 - every table of the store is registered by it
+from monitor.store import views
 from monitor.store.engine import make_engine, parse_url
 from monitor.store.models import Base
 
@@ -19,6 +20,7 @@ def render_item(kind: str, item: Any, _autogenerate: Any) -> str | Literal[False
 
 
 def migrate(connection: sa.Connection) -> None:
+    views.drop(connection)
     context.configure(connection=connection, target_metadata=Base.metadata, render_item=render_item)
     with context.begin_transaction():
         context.run_migrations()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from monitor.core.errors import StoreError
+from monitor.store import views
 from monitor.store.engine import explain, make_engine, parse_url
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def upgrade(url: str) -> tuple[str | None, str]:
                 _refuse_newer(engine, before)
                 if before != SCHEMA:
                     command.upgrade(alembic_config(connection), "head")
+                    views.create(connection)
                 _check_foreign_keys(connection)
             return before, SCHEMA
     except sa.exc.DBAPIError as error:

@@ -24,8 +24,10 @@ from monitor.web.access import Access, needs, public
 from monitor.web.alarms import AlarmPages
 from monitor.web.frame import Frame
 from monitor.web.guard import HEADERS, REPORT_POLICY, Guard
+from monitor.web.labels import Hooks
 from monitor.web.lines import label, line_of, report_address
 from monitor.web.login import Login
+from monitor.web.metrics import Metrics
 from monitor.web.throttle import Throttle
 from reports import page
 from reports.view import QueueCard
@@ -75,6 +77,8 @@ def create_app(
         ("/readyz", pages.readyz),
     ):
         app.add_api_route(path, shown, methods=["GET", "HEAD"], response_class=HTMLResponse)
+    app.include_router(Metrics(current, store).router())
+    app.include_router(Hooks(current, store).router())
     app.include_router(AlarmPages(current, store, frame).router())
     app.include_router(Login(store, frame, Throttle(), config.web.proxies).router())
     app.add_exception_handler(StarletteHTTPException, pages.refused)

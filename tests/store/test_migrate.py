@@ -9,7 +9,7 @@ from alembic import command
 from alembic.script import ScriptDirectory
 
 from monitor.core.errors import StoreError
-from monitor.store import migrate
+from monitor.store import migrate, views
 from monitor.store.engine import make_engine, parse_url
 from monitor.store.models import Base
 from monitor.store.store import Store
@@ -40,6 +40,7 @@ def test_a_difference_between_models_and_migrations_is_noticed(empty_url, connec
     migrate.upgrade(empty_url)
 
     with connection.begin():
+        views.drop(connection)
         connection.execute(sa.text("ALTER TABLE runs DROP COLUMN report"))
         with pytest.raises(command.util.CommandError, match="report"):
             command.check(migrate.alembic_config(connection))
