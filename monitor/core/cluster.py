@@ -203,13 +203,13 @@ def _open(cluster: Cluster) -> Any:
         return existing
     builder: Any = SparkSession.builder
     conf = dict(_DEFAULTS)
+    if (cluster.remote or cluster.master or "").startswith("local"):
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        conf |= _HERE
     if cluster.remote:
         builder = builder.remote(cluster.remote)
     else:
         conf |= _STATIC
         builder = builder.master(cluster.master) if cluster.master else builder
-        if (cluster.master or "").startswith("local"):
-            conf |= _HERE
-            os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-            os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     return builder.config(map={**conf, **cluster.conf}).getOrCreate()
