@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -128,3 +128,4 @@ class Message:
     in_reply_to: str | None = None  #: the message that opened the same alarm
     recipients: tuple[str, ...] = ()  #: overrides those of the channel
     attachments: tuple[tuple[str, str, bytes], ...] = ()  #: (file name, media type, content)
+    facts: Mapping[str, Any] = field(default_factory=dict)  #: for programs; JSON can hold it

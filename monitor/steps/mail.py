@@ -61,6 +61,7 @@ def messages(
         html=body.html,
         in_reply_to=thread if told.mail != "first" else None,
         recipients=tuple(recipients),
+        facts=_facts(shown, window, told.mail),
     )
     first = message_id if told.mail == "first" or thread is None else thread
     order = f"{shown.monitor}:{first}"
@@ -71,6 +72,27 @@ def messages(
     )
     mails = (NewMail(why=told.mail, message_id=message_id, keys=told.mailed),) if sent else ()
     return Mailing(remembered={**remembered, "thread": first}, messages=sent, mails=mails)
+
+
+def _facts(shown: ReportView, window: Window, why: str) -> dict[str, Any]:
+    """The same for programs, as webhooks carry it."""
+    return {
+        "monitor": shown.monitor,
+        "window": {"start": window.start.isoformat(), "end": window.end.isoformat()},
+        "why": why,
+        "report": shown.report_url or None,
+        "alarms": [
+            {
+                "key": alarm.key,
+                "state": alarm.state,
+                "title": alarm.title,
+                "severity": alarm.severity,
+                "columns": list(alarm.columns),
+                "once_in_years": alarm.once_in_years,
+            }
+            for alarm in shown.alarms
+        ],
+    }
 
 
 def _message_id(monitor: str, window: Window, why: str) -> str:

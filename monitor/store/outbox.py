@@ -257,6 +257,7 @@ def _to_payload(message: Message) -> dict[str, Any]:
             [name, media_type, base64.b64encode(content).decode("ascii")]
             for name, media_type, content in message.attachments
         ],
+        "facts": dict(message.facts),
     }
 
 
@@ -273,6 +274,7 @@ def message_of(payload: dict[str, Any]) -> Message:
             (name, media_type, base64.b64decode(content))
             for name, media_type, content in payload["attachments"]
         ),
+        facts=payload.get("facts", {}),
     )
 
 
