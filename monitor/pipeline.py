@@ -34,6 +34,7 @@ from monitor.steps.document import document
 from monitor.steps.engine import engine_of
 from monitor.steps.judge import judge_window
 from monitor.steps.known import Known
+from monitor.steps.label_part import label_part
 from monitor.steps.memory import Memory
 from monitor.steps.places import Places
 from monitor.steps.reading import Whole, failed_before, persistently, read_window
@@ -382,6 +383,7 @@ class Pipeline:
     ) -> ReportView:
         path = self.report_path(monitor, memory.window)
         report, allowed = self.config.report, self.config.allowance(monitor)
+        labels, labelled = label_part(self.store, monitor)
         frame = page.Frame(
             generated_at=finished,
             zone=monitor.zone,
@@ -390,6 +392,8 @@ class Pipeline:
             realised=realised(
                 self.store, monitor.name, allowed, until=memory.window.start, now=finished
             ).sentence,
+            labels=labels,
+            labelled=labelled,
             url=page.url_of(path, report.base_url, monitor.name),
             seconds=(finished - started).total_seconds(),
         )

@@ -248,6 +248,13 @@ def figures(view: ReportView) -> tuple[Figure, ...]:
     )
 
 
+def _labels_axis(view: ReportView) -> tuple[float, float] | None:
+    """The axis of what the labels measured; None where it is no share."""
+    points = view.labels.bought if view.labels and view.labels.metric == "accuracy" else ()
+    values = [v for point in points for v in (point.value, *(point.interval or ()))]
+    return intervals.axis_of(values) if values else None
+
+
 def _heat_columns(groups: Sequence[Group]) -> list[ColumnView]:
     """One line for each column; one that has no history itself is seen by the strongest made."""
     return [
@@ -285,6 +292,9 @@ def render(view: ReportView) -> str:
         balance=balance_tables(view),
         bias=bias_metrics(view),
         figures=figures(view),
+        labels=view.labels,
+        labels_axis=_labels_axis(view),
+        labelled=any(cell.labelled is not None for cell in view.lacking),
         cards=view.queue[:MAX_SHOWN_CARDS],
         more_cards=view.queue[MAX_SHOWN_CARDS:MAX_CARDS],
         window=humanize.window(view.window_start, view.window_end),

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from reports.label_view import LabelsView
+
 Severity = Literal["info", "warning", "critical"]
 AlarmState = Literal["opened", "open", "closed"]
 #: How an effect is shown: `sd` 0.25 sd, `share` +3.2 points, `ratio` (of sd, minus 1) +5 %.
@@ -224,6 +226,7 @@ class LackingCell:
     production: float
     production_interval: Interval | None = None
     queue: float | None = None  #: None where nothing is queued
+    labelled: float | None = None  #: of the labels, each weighted by one over its chance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,7 +275,10 @@ class ReportView:
     queue_total: int = 0  #: rows added in this window
     queue_candidates: int = 0
     queue_hint: str = ""  #: how to export them
+    queue_note: str = ""  #: columns that took no part in the choice
     lacking: tuple[LackingCell, ...] = ()  #: those that lack most first
+    labels_lack: tuple[LackingCell, ...] = ()  #: what production has and the labels lack
+    labels: LabelsView | None = None  #: None: none have come back
     cells_compared: int = 0  #: classes and groups of production held against the training set
     marks: tuple[Mark, ...] = ()
     notes: tuple[Note, ...] = ()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from monitor.checks.outcomes import segment_name
 from monitor.core.columns import Roles
 from monitor.curation.cells import Cell, count_cells
-from monitor.curation.representativeness import representativeness
+from monitor.curation.representativeness import CellShare, representativeness
 from monitor.profiles.merging import OTHER
 from monitor.profiles.types import Profile
 from monitor.store.records import NewQueueRow
@@ -21,36 +21,84 @@ _LABELS, _PREDICTIONS = 1, 2
 
 
 def lacking(
-    reference: Profile, current: Profile, rows: Sequence[NewQueueRow], roles: Roles
-) -> tuple[tuple[LackingCell, ...], int]:
-    """Classes and groups that the training set has too little of, and how many were compared."""
+    reference: Profile,
+    current: Profile,
+    rows: Sequence[NewQueueRow],
+    roles: Roles,
+    *,
+    labelled: Sequence[NewQueueRow] = (),
+) -> tuple[tuple[LackingCell, ...], tuple[LackingCell, ...], int]:
+    """Classes and groups that the training set lacks, that the labels lack, and how many there are.
+
+    Labels are weighted by one over their chance to be drawn: the queue is not like production, and
+    should not be, but what it says about production must be.
+    """
     axis = _axis(reference, current)
     if axis is None:
-        return (), 0
-    classes = [_level(_class(row, axis, roles)) for row in rows]
-    known = any(classes)
-    queue = count_cells(
-        len(rows),
-        [name or None for name in classes],
-        {name: [_level(row.data.get(name)) for row in rows] for name in roles.segments},
-    )
+        return (), (), 0
     training, production = _counts(reference, axis), _counts(current, axis)
-    found = representativeness(
-        training,
-        production,
-        {cell: rows for cell, rows in queue.items() if cell in production},
-        rows=(reference.rows, current.rows, len(rows)),
+    queue, known = _queued(rows, axis, roles, production)
+    counts, size = _weighted(labelled, axis, roles, production)
+    found, told = (
+        representativeness(training, production, given, rows=(reference.rows, current.rows, total))
+        for given, total in ((queue, len(rows)), (counts, size))
     )
-    return tuple(
-        LackingCell(
+    shares = {one.cell: one.queue for one in told.cells}
+
+    def shown(share: CellShare) -> LackingCell:
+        return LackingCell(
             name=_named(share.cell),
             training=share.training,
             production=share.production,
             production_interval=share.production_interval,
             queue=share.queue if known or share.cell.label is None else None,
+            labelled=shares.get(share.cell) if size else None,
         )
-        for share in found.training_lacks
-    ), len(production)
+
+    queued = {one.cell: one for one in found.cells}
+    return (
+        tuple(shown(share) for share in found.training_lacks),
+        tuple(shown(queued[share.cell]) for share in told.queue_lacks),
+        len(production),
+    )
+
+
+def _queued(
+    rows: Sequence[NewQueueRow], axis: int, roles: Roles, production: Mapping[Cell, float]
+) -> tuple[dict[Cell, float], bool]:
+    """Rows of the queue in each cell of production, and whether their classes are known."""
+    classes = [_level(_class(row, axis, roles)) for row in rows]
+    return _in_cells(rows, classes, roles, production), any(classes)
+
+
+def _weighted(
+    rows: Sequence[NewQueueRow], axis: int, roles: Roles, production: Mapping[Cell, float]
+) -> tuple[dict[Cell, float], float]:
+    """Drawn rows in each cell by 1/π, scaled to their effective number (Σ1/π)²/Σ1/π²."""
+    drawn = [row for row in rows if row.inclusion_probability is not None]
+    weight = [1 / (row.inclusion_probability or 1.0) for row in drawn]
+    if axis == _LABELS or not weight:  # the label of a queue row is not in it
+        return {}, 0.0
+    size = sum(weight) ** 2 / sum(one * one for one in weight)
+    scaled = [one * size / sum(weight) for one in weight]
+    classes = [_level(_class(row, axis, roles)) for row in drawn]
+    return _in_cells(drawn, classes, roles, production, scaled), size
+
+
+def _in_cells(
+    rows: Sequence[NewQueueRow],
+    classes: Sequence[str],
+    roles: Roles,
+    production: Mapping[Cell, float],
+    weights: Sequence[float] | None = None,
+) -> dict[Cell, float]:
+    counts = count_cells(
+        len(rows),
+        [name or None for name in classes],
+        {name: [_level(row.data.get(name)) for row in rows] for name in roles.segments},
+        weights,
+    )
+    return {cell: amount for cell, amount in counts.items() if cell in production}
 
 
 def _axis(reference: Profile, current: Profile) -> int | None:

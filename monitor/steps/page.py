@@ -39,7 +39,9 @@ def view(run: Run, past: Past, rows: Sequence[NewQueueRow], frame: Frame) -> Rep
     drifted = {column.name for column in columns if column.drifted}
     start = run.window.start.astimezone(frame.zone) if run.window else None
     told = alarm_views.told(run, past, frame)
-    lacking, compared = cells.lacking(baseline.pooled, profile, rows, roles)
+    lacking, labels_lack, compared = cells.lacking(
+        baseline.pooled, profile, rows, roles, labelled=frame.labelled
+    )
     return ReportView(
         monitor=run.monitor,
         generated_at=frame.generated_at.astimezone(frame.zone),
@@ -67,7 +69,10 @@ def view(run: Run, past: Past, rows: Sequence[NewQueueRow], frame: Frame) -> Rep
         queue_total=len(rows),
         queue_candidates=run.candidates if rows else 0,
         queue_hint=_EXPORT.format(shlex.quote(run.monitor)) if rows else "",
+        queue_note=_not_used(baseline) if rows else "",
         lacking=lacking,
+        labels_lack=labels_lack,
+        labels=frame.labels,
         cells_compared=compared,
         marks=tuple(_marks(run, past, start)),
         notes=tuple(_notes(run)),
@@ -75,6 +80,12 @@ def view(run: Run, past: Past, rows: Sequence[NewQueueRow], frame: Frame) -> Rep
         duration_seconds=frame.seconds,
         rows_per_second=profile.rows / frame.seconds if frame.seconds else None,
     )
+
+
+def _not_used(baseline: Baseline) -> str:
+    from monitor.steps import queue  # noqa: PLC0415 - a comparison has no queue, and starts without
+
+    return queue.dropped(baseline)
 
 
 def write(shown: ReportView, path: Path) -> None:

@@ -14,6 +14,8 @@ from monitor.steps.baseline import Baseline
 from monitor.steps.judge import Judged
 from monitor.steps.occasions import Occasion
 from monitor.steps.people import People
+from monitor.store.records import QueueRow
+from reports.label_view import LabelsView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,5 +45,7 @@ class Frame:
     alarms_url: str = ""  #: where alarms are answered on the web; "": on the command line
     realised: str = ""  #: the mails so far beside the budget, as a sentence
     seconds: float | None = None
+    labels: LabelsView | None = None  #: who gave them, and what they bought
+    labelled: tuple[QueueRow, ...] = ()  #: rows of the queue with a label
     reference_label: str = ""
     current_label: str = ""

@@ -139,6 +139,17 @@ class Queue:
         with self._database.reading() as session:
             return session.scalars(query).one()
 
+    def drawn(self, monitor: str) -> dict[Window, int]:
+        """How many rows were drawn from each window; those that were asked for left out."""
+        key = (QueueItemRow.window_start, QueueItemRow.window_end)
+        query = (
+            sa.select(*key, sa.func.count())
+            .where(QueueItemRow.monitor == monitor, QueueItemRow.run_id.is_not(None))
+            .group_by(*key)
+        )
+        with self._database.reading() as session:
+            return {Window(start, end): count for start, end, count in session.execute(query)}
+
     def mark(
         self,
         monitor: str,

@@ -142,7 +142,7 @@ def test_the_class_of_rows_without_a_label_is_not_taken_for_none():
     profiles = [compared(bags).judged.context.current for bags in (0.01, 0.3)]
     roles = Roles(label="y", prediction="pred", segments=("group",))
     rows = [row(i, group="north") for i in range(10)]
-    found, _ = cells.lacking(*profiles, rows, roles)
+    found, _, _ = cells.lacking(*profiles, rows, roles)
     queue = {cell.name: cell.queue for cell in found}
 
     assert queue["group=north"] == 1.0
