@@ -35,6 +35,7 @@ from monitor.steps.engine import engine_of
 from monitor.steps.judge import judge_window
 from monitor.steps.known import Known
 from monitor.steps.label_part import label_part
+from monitor.steps.links import with_links
 from monitor.steps.memory import Memory
 from monitor.steps.places import Places
 from monitor.steps.reading import Whole, failed_before, persistently, read_window
@@ -331,6 +332,7 @@ class Pipeline:
             recipients=monitor.recipients,
             stored=done.memory.state(),
             held=self.config.budget.digest,
+            signed=self._signed(),
         )
         committed = self.store.commit(
             lease,
@@ -361,6 +363,16 @@ class Pipeline:
         shown, _ = self.redraw(monitor, window)
         stored = self._run_of(monitor, window)
         self._draw(shown, self.report_path(monitor, window), stored.id)
+
+    def _signed(self) -> Callable[[ReportView, str], ReportView] | None:
+        """Puts links that act into mails; only where people can reach the page."""
+        base_url = self.config.report.base_url
+        if base_url is None:
+            return None
+        key = self.store.access.key("links")
+        return lambda shown, message_id: with_links(
+            shown, message_id=message_id, base_url=base_url, key=key
+        )
 
     def _draw(self, shown: ReportView, path: Path, run_id: int) -> None:
         """The page; what is stored stands even where it cannot be written."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,12 +40,14 @@ def messages(
     recipients: Sequence[str],
     stored: Mapping[str, Any] | None,
     held: bool = False,
+    signed: Callable[[ReportView, str], ReportView] | None = None,
 ) -> Mailing:
     """What to remember after this window, and the messages that it causes (often none).
 
     Running a window again gives the same message ids, so nothing is sent twice. Mails about one
     event answer the first of them, so that a mail program shows them as one thread. `held`: the
-    messages wait for those of other monitors, to go out as one.
+    messages wait for those of other monitors, to go out as one. `signed` puts links into the view
+    of a mail, by its message id.
     """
     remembered = events.remember(told.states)
     thread = (stored or {}).get("thread")
@@ -53,6 +55,7 @@ def messages(
         kept = thread if told.states.open_names else None
         return Mailing(remembered={**remembered, "thread": kept})
     message_id = _message_id(shown.monitor, window, told.mail)
+    shown = shown if signed is None else signed(shown, message_id)
     body = reports.mail(shown, occasion=_OCCASIONS.get(told.mail, ""))
     message = Message(
         message_id=message_id,

@@ -26,6 +26,7 @@ from monitor.web.frame import Frame
 from monitor.web.guard import HEADERS, REPORT_POLICY, Guard
 from monitor.web.labels import Hooks
 from monitor.web.lines import label, line_of, report_address
+from monitor.web.links import LinkPages
 from monitor.web.login import Login
 from monitor.web.metrics import Metrics
 from monitor.web.throttle import Throttle
@@ -80,6 +81,7 @@ def create_app(
     app.include_router(Metrics(current, store).router())
     app.include_router(Hooks(current, store).router())
     app.include_router(AlarmPages(current, store, frame).router())
+    app.include_router(LinkPages(current, store, frame).router())
     app.include_router(Login(store, frame, Throttle(), config.web.proxies).router())
     app.add_exception_handler(StarletteHTTPException, pages.refused)
     app.add_exception_handler(RequestValidationError, pages.misread)
