@@ -86,7 +86,8 @@ def training_weight(
     ]
     best, least = min(losses, key=lambda pair: pair[1])
     note = f"Of {', '.join(f'{one:g}' for one in choices)} the weight {best:g} predicts new labels "
-    note += f"best: a log loss of {least:.3f}, against {losses[0][1]:.3f} at {losses[0][0]:g}."
+    note += f"best: a log loss of {least:.3f}"
+    note += "." if best == losses[0][0] else f", against {losses[0][1]:.3f} at {losses[0][0]:g}."
     return TrainingWeight(best, tuple(losses), note)
 
 
