@@ -1,0 +1,198 @@
+"""One tool over prepared windows, in the tool's own environment: no driftloop in here.
+
+    python bench/peers_alarms_tools.py TOOL FOLDER
+
+FOLDER holds jobs, each a folder with `whole.parquet` (all windows of the reference, in order),
+`reference.parquet` (some rows of it) and `windows.parquet` (column `window`, from 0). Writes
+FOLDER/JOB/TOOL.json: {column: [[score, flagged], ...]} by window; a larger score means more
+drift, so that a threshold can be put elsewhere than where the tool has it.
+"""
+
+# ruff: noqa: PLC0415 - each tool is imported where it is run, the others are not there
+from __future__ import annotations
+
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+Scores = dict[str, list[tuple[float, bool]]]
+LEVEL = 0.05
+
+
+def names_of(table: pd.DataFrame) -> list[str]:
+    """The columns."""
+    return [str(name) for name in table.columns]
+
+
+def is_text(column: pd.Series) -> bool:
+    """Whether a column holds levels."""
+    return not pd.api.types.is_numeric_dtype(column)
+
+
+def evidently(reference: pd.DataFrame, windows: list[pd.DataFrame]) -> Scores:
+    """DataDriftPreset with its defaults: Wasserstein/sd and JS above 1,000 rows, else tests."""
+    from evidently import DataDefinition, Dataset, Report
+    from evidently.presets import DataDriftPreset
+
+    texts = [name for name in names_of(reference) if is_text(reference[name])]
+    numbers = [name for name in names_of(reference) if name not in texts]
+    definition = DataDefinition(numerical_columns=numbers, categorical_columns=texts)
+    base = Dataset.from_pandas(reference, data_definition=definition)
+    found: Scores = {name: [] for name in names_of(reference)}
+    for window in windows:
+        current = Dataset.from_pandas(window, data_definition=definition)
+        run = Report([DataDriftPreset()]).run(current, base)
+        for metric in json.loads(run.json())["metrics"]:
+            config = metric["config"]
+            if "ValueDrift" not in config["type"]:
+                continue
+            value, limit = float(metric["value"]), float(config["threshold"])
+            of_p = "p_value" in config["method"]
+            flagged = value < limit if of_p else value >= limit
+            found[config["column"]].append((-value if of_p else value, flagged))
+    return found
+
+
+def tabular(reference: pd.DataFrame, windows: list[pd.DataFrame]) -> Scores:
+    """Alibi Detect's TabularDrift, Bonferroni over values and missing of all 30 columns."""
+    from alibi_detect.cd import TabularDrift  # type: ignore[import-not-found]
+
+    names = names_of(reference)
+    codes = {
+        name: {level: i for i, level in enumerate(sorted(set(reference[name].dropna())))}
+        for name in names
+        if is_text(reference[name])
+    }
+
+    def matrix(table: pd.DataFrame) -> np.ndarray:
+        parts = []
+        for name in names:
+            values = table[name]
+            if name in codes:
+                parts.append(values.map(codes[name]).fillna(len(codes[name])).to_numpy(float))
+            else:
+                parts.append(values.fillna(reference[name].median()).to_numpy(float))
+        parts += [table[name].isna().to_numpy(float) for name in names]
+        return np.stack(parts, axis=1)
+
+    count = len(names)
+    levels = {i: len(codes[n]) + 1 for i, n in enumerate(names) if n in codes}
+    levels |= {count + i: 2 for i in range(count)}
+    detector = TabularDrift(matrix(reference), p_val=LEVEL, categories_per_feature=levels)
+    found: Scores = {name: [] for name in names}
+    for window in windows:
+        told = detector.predict(matrix(window), drift_type="feature", return_p_val=True)
+        p = np.nan_to_num(np.asarray(told["data"]["p_val"], dtype=float), nan=1.0)
+        for i, name in enumerate(names):
+            least = float(min(p[i], p[count + i]))
+            found[name].append((-least, least < LEVEL / 60))
+    return found
+
+
+def nannyml(reference: pd.DataFrame, windows: list[pd.DataFrame]) -> Scores:
+    """NannyML's univariate drift and missing values, chunks of a window's size, mean + 3 sd."""
+    from nannyml import (  # type: ignore[import-not-found]
+        MissingValuesCalculator,
+        UnivariateDriftCalculator,
+    )
+
+    names, size = names_of(reference), len(windows[0])
+    tables = [table.copy() for table in (reference, pd.concat(windows, ignore_index=True))]
+    for table in tables:
+        for name in names:
+            if is_text(table[name]):
+                table[name] = table[name].astype("category")
+    found: Scores = {name: [] for name in names}
+    told = []
+    for make in (UnivariateDriftCalculator, MissingValuesCalculator):
+        made = make(column_names=names, chunk_size=size).fit(tables[0]).calculate(tables[1])
+        told.append(made.filter(period="analysis").to_df())
+    drift, gone = told
+    for name in names:
+        own = drift[name]
+        own = own[own.columns[0][0]] if isinstance(own.columns, pd.MultiIndex) else own
+        missing = gone[name]
+        for row in range(len(windows)):
+            scores, flagged = [0.0], False
+            for part in (own, missing):
+                limit = part["upper_threshold"].iloc[row]
+                value = float(part["value"].iloc[row])
+                if limit is not None and np.isfinite(limit) and limit > 0:
+                    scores.append(value / float(limit))
+                flagged |= bool(part["alert"].iloc[row])
+            found[name].append((max(scores), flagged))
+    return found
+
+
+def online(reference: pd.DataFrame, windows: list[pd.DataFrame], kind: str) -> Scores:
+    """Alibi Detect's online detectors on thinned rows, at an expected run time of a year."""
+    from alibi_detect.cd import LSDDDriftOnline, MMDDriftOnline
+
+    each, most = int(os.environ["ONLINE_ROWS"]), int(os.environ["ONLINE_BOOTSTRAPS"])
+    rng = np.random.default_rng(0)
+    numbers = [name for name in names_of(reference) if not is_text(reference[name])]
+    middle, spread = reference[numbers].median(), reference[numbers].std()
+
+    def matrix(table: pd.DataFrame, rows: int) -> np.ndarray:
+        taken = table[numbers].sample(rows, random_state=int(rng.integers(2**31)))
+        return ((taken - middle) / spread).fillna(0.0).to_numpy(np.float32)
+
+    detector = (LSDDDriftOnline if kind == "lsdd" else MMDDriftOnline)(
+        matrix(reference, 500),
+        ert=52.0 * each,
+        window_size=2 * each,
+        backend="tensorflow",
+        n_bootstraps=most,
+        verbose=False,
+    )
+    lines: list[tuple[float, bool]] = []
+    for window in windows:
+        flagged, score = False, 0.0
+        for row in matrix(window, each):
+            told = detector.predict(row)["data"]
+            score = max(score, float(told["test_stat"] or 0) / float(told["threshold"] or 1))
+            if told["is_drift"]:
+                flagged = True
+                detector.reset_state()
+        lines.append((score, flagged))
+    return {"all columns": lines}
+
+
+TOOLS: dict[str, Callable[[pd.DataFrame, list[pd.DataFrame]], Scores]] = {
+    "evidently": evidently,
+    "tabular": tabular,
+    "nannyml": nannyml,
+    "lsdd": lambda reference, windows: online(reference, windows, "lsdd"),
+    "mmd": lambda reference, windows: online(reference, windows, "mmd"),
+}
+
+
+def main() -> None:
+    """Run one tool over all jobs that it has no answer to yet."""
+    warnings.filterwarnings("ignore")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    tool, folder = sys.argv[1], Path(sys.argv[2])
+    for job in sorted(path for path in folder.iterdir() if path.is_dir()):
+        target = job / f"{tool}.json"
+        if target.exists():
+            continue
+        kept = "whole" if tool == "nannyml" else "reference"
+        reference = pd.read_parquet(job / f"{kept}.parquet")
+        windows = [
+            part.drop(columns="window").reset_index(drop=True)
+            for _, part in pd.read_parquet(job / "windows.parquet").groupby("window", sort=True)
+        ]
+        found = TOOLS[tool](reference, windows)
+        plain = {name: [[float(s), bool(f)] for s, f in own] for name, own in found.items()}
+        target.write_text(json.dumps(plain))
+
+
+if __name__ == "__main__":
+    main()
