@@ -1,4 +1,4 @@
-"""`driftloop reference list|promote|rollback|export`."""
+"""`driftloop reference list|promote|rollback|export|errors`."""
 
 from __future__ import annotations
 
@@ -175,6 +175,59 @@ def export(
     say(made.note)
     if made.left_out:
         say(f"{len(made.left_out):,} rows left out; --json names them")
+    return 0
+
+
+@command.command()
+@click.argument("monitor")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000))
+@click.option("--add", is_flag=True, help="Put them into the queue, to be labelled again.")
+@json_option
+@config_option
+@click.pass_context
+def errors(
+    context: click.Context,
+    monitor: str,
+    *,
+    limit: int,
+    add: bool,
+    as_json: bool,
+    config_path: str | None,
+) -> int:
+    """Labels in the reference of MONITOR that are probably wrong (confident learning)."""
+    from monitor.cli.opened import pipeline_of
+    from monitor.steps import label_errors
+    from monitor.steps.promotion import active
+    from monitor.steps.setup import of_monitor
+
+    with pipeline_of(context, config_path) as pipeline:
+        chosen = pipeline.config.monitor(monitor)
+        _, baseline = active(pipeline.references, chosen, of_monitor(chosen))
+        most = min(limit, chosen.queue.similar_limit) if add else limit
+        found, rows = label_errors.doubtful(baseline, limit=most)
+        added = 0
+        if add:
+            added = label_errors.offer(pipeline.store, chosen.name, baseline, found)
+    if as_json:
+        listed = [
+            {
+                "id": one.row.row_id,
+                "label": one.error.label,
+                "suggested": one.error.suggested,
+                "probability": one.error.probability,
+                "margin": one.error.margin,
+            }
+            for one in found
+        ]
+        print_json(
+            {"schema": 1, "monitor": chosen.name, "rows": rows, "errors": listed, "added": added}
+        )
+        return 0
+    for one in found:
+        click.echo(safe(f"  {one.row.row_id:>12}  {one.row.reason_text}").replace("\n", " "))
+    say(
+        f"{len(found):,} of {rows:,} rows are shown, the surest first; {added:,} added to the queue"
+    )
     return 0
 
 

@@ -254,3 +254,22 @@ def test_labels_and_a_newer_time_are_carried_on(pipeline):
 
     assert from_bytes(candidate.new.labelled).num_rows == 80
     assert candidate.after == 2
+
+
+def test_doubtful_labels_of_the_reference_are_offered_for_relabeling(pipeline, capsys):
+    before = len(list(pipeline.store.queue.every("shop")))
+
+    assert driftloop("reference", "errors", "shop", "--limit", "5", "--add", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    rows = {row.row_id: row for row in pipeline.store.queue.every("shop")}
+
+    # Labels are drawn with the probability of x: many are against what x says.
+    assert len(told["errors"]) == told["added"] == 5
+    assert len(rows) == before + 5
+    for one in told["errors"]:
+        row = rows[one["id"]]
+        assert (row.reason, row.inclusion_probability) == ("disagreement", None)
+        assert one["label"] != one["suggested"]
+        assert "y" not in row.data
+    assert driftloop("reference", "errors", "shop", "--add", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["added"] <= 15
