@@ -29,7 +29,7 @@ from monitor.profiles.types import Sample
 from monitor.steps import alarms as events
 from monitor.steps import digest, mail, observations, page, queue, second_opinions, telling
 from monitor.steps.baseline import Baseline
-from monitor.steps.deliver import Delivered, channels_of, deliver
+from monitor.steps.deliver import Delivered, channels_of, deliver, policies_of
 from monitor.steps.document import document
 from monitor.steps.engine import engine_of
 from monitor.steps.judge import judge_window
@@ -160,7 +160,13 @@ class Pipeline:
         if gathering:
             self.gather()
         rng = np.random.default_rng()
-        return deliver(self.store, channels_of(self.config), worker=self.worker, rng=rng)
+        return deliver(
+            self.store,
+            channels_of(self.config),
+            policies=policies_of(self.config),
+            worker=self.worker,
+            rng=rng,
+        )
 
     def newest_window(self, monitor: MonitorConfig) -> Window:
         """The newest window that is over: by the clock, and by the rows where they end earlier."""
@@ -328,7 +334,7 @@ class Pipeline:
             shown,
             done.told,
             window=lease.window,
-            channels=list(channels_of(self.config)),
+            channels=policies_of(self.config),
             recipients=monitor.recipients,
             stored=done.memory.state(),
             held=self.config.budget.digest,

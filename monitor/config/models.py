@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import difflib
 import re
-from datetime import datetime, timedelta
+from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import pydantic
-from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from monitor.config.alerts import AlertConfig
 from monitor.config.cadence import Cadence
 from monitor.config.columns import ColumnsConfig, OverrideConfig, RuleConfig, Section, listed
 from monitor.config.events import EventConfig, SeasonConfig
-from monitor.config.moments import Moment, instant
+from monitor.config.moments import CronLine, Moment, Timezone, instant
 from monitor.config.service import Duration, HeartbeatConfig, RetentionConfig
 from monitor.core.errors import ConfigError
 from monitor.core.window import Window
@@ -26,27 +26,6 @@ from monitor.core.window import Window
 FOR_EACH_FILE = "{file}"
 #: So many monitors are named in a message.
 _NAMED = 20
-
-
-def _known_zone(value: str) -> str:
-    if value not in available_timezones():
-        near = difflib.get_close_matches(value, available_timezones(), n=1)
-        hint = f"did you mean {near[0]!r}?" if near else 'write a name such as "Europe/Berlin"'
-        msg = f"is not a time zone; {hint}"
-        raise ValueError(msg)
-    return value
-
-
-def _cron_line(value: str) -> str:
-    try:
-        CronSim(value, datetime(2024, 1, 1))  # noqa: DTZ001 - only the syntax is looked at
-    except CronSimError as error:
-        msg = (
-            f"is not a cron line ({error}); write five fields, minute hour day month weekday, "
-            'such as "0 6 * * mon"'
-        )
-        raise ValueError(msg) from None
-    return value
 
 
 def _window_length(value: str) -> str:
@@ -69,8 +48,6 @@ def _slash(value: str | None) -> str | None:
     return None if value is None else value.rstrip("/")
 
 
-Timezone = Annotated[str, AfterValidator(_known_zone)]
-CronLine = Annotated[str, AfterValidator(_cron_line)]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s]+$"), AfterValidator(_slash)]
 Addresses = Annotated[tuple[str, ...], BeforeValidator(listed)]
 
@@ -302,7 +279,7 @@ class Config(Section):
     web: WebConfig = WebConfig()
     retention: RetentionConfig = RetentionConfig()
     heartbeat: HeartbeatConfig = HeartbeatConfig()
-    alerts: tuple[PluginConfig, ...] = ()
+    alerts: tuple[AlertConfig, ...] = ()
     monitors: tuple[MonitorConfig, ...] = ()
 
     @property

@@ -10,6 +10,7 @@ from typing import Any
 import pydantic
 
 from monitor.config import secrets
+from monitor.config.alerts import OWN_KEYS
 from monitor.config.problems import Loc, Problem, from_pydantic, nearest, unknown_key
 from monitor.core import plugins
 from monitor.core.errors import PluginError
@@ -44,7 +45,7 @@ class Checker:
         ]
 
     def _alert(self, table: dict[str, Any], loc: Loc) -> dict[str, Any]:
-        return self._section("alerts", table, loc)
+        return self._section("alerts", table, loc, set(OWN_KEYS))
 
     def _monitor(self, table: dict[str, Any], loc: Loc) -> dict[str, Any]:
         checked = dict(table)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.core.errors import DriftloopError, LeaseLostError
 from monitor.scheduler import worker as workers_
+from monitor.scheduler.annotators import Annotators
 from monitor.scheduler.announce import Announcer
 from monitor.scheduler.installation import Installation
 from monitor.scheduler.watch import Watch
@@ -44,6 +45,7 @@ class Clock:
     failures: int = 0  #: how much could not be done so far
     announcer: Announcer = field(init=False)
     watch: Watch = field(init=False)
+    annotators: Annotators = field(init=False)
     crew: list[Worker] = field(init=False)
     _drawn: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -52,12 +54,14 @@ class Clock:
         """What was asked of each monitor is remembered for the life of the clock."""
         self.announcer = Announcer(self.home)
         self.watch = Watch(self.home)
+        self.annotators = Annotators(self.home)
         self.crew = [Worker(self.home) for _ in range(self.workers)]
 
     def tick(self) -> int:
         """Run what is due, send what waits, look after the service; how many windows were run."""
         done = self.run_due()
         self.deliver()
+        self.exchange()
         self.look()
         return done
 
@@ -98,8 +102,13 @@ class Clock:
                 self._asked(monitor.name, partial(self.announcer.announce, monitor, newest))
 
     def deliver(self) -> None:
-        """Send what waits in the outbox."""
+        """Send what waits in the outbox, summaries whose time has come among it."""
+        self._guarded("summary", self._summarise)
         self._guarded("outbox", self._deliver)
+
+    def exchange(self) -> None:
+        """Push the queue to the annotation tools, and bring back what came of it."""
+        self._guarded("annotators", self._exchange)
 
     def look(self) -> None:
         """See to what is wrong with the service itself, and tell the outside that it lives."""
@@ -204,6 +213,13 @@ class Clock:
                 draw = partial(self.crew[0].pipeline().draw_again, monitor, run.window)
                 self._guarded(run.monitor, draw)
 
+    def _summarise(self) -> None:
+        home = self.home
+        if any(channel.summary for channel in home.config.alerts):
+            from monitor.steps import weekly  # noqa: PLC0415 - draws a mail, rarely
+
+            weekly.enqueue(home.config, home.store, home.clock())
+
     def _deliver(self) -> None:
         if not self.home.store.outbox.waits():
             return
@@ -213,6 +229,10 @@ class Clock:
                 f"outbox: {delivered.sent} sent, {delivered.later} to be tried again, "
                 f"{delivered.parked} parked"
             )
+
+    def _exchange(self) -> None:
+        for error in self.annotators.exchange(self.stopping):
+            self._broke(error)
 
     def _asked(self, name: str, question: Callable[[], object]) -> None:
         """Ask a monitor what is due; when its source does not answer, the watch is told."""
@@ -261,6 +281,7 @@ def start(clock: Clock, *, seconds: float) -> BackgroundScheduler:
     for job, every, after in (
         (clock.run_due, seconds, 0.0),
         (clock.deliver, seconds, 0.0),
+        (clock.exchange, max(seconds, 5.0), 1.0),
         (clock.look, max(seconds, 30.0), 5.0),
         (clock.prune, 3600.0, 300.0),
     ):

@@ -5,15 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import numpy as np
 
 from monitor.alerts.deliver import MAX_ATTEMPTS, attempt, next_try
 from monitor.config import Config
+from monitor.config.alerts import AlertConfig
 from monitor.core import plugins
 from monitor.core.errors import LeaseLostError
 from monitor.core.ports import AlertChannel
+from monitor.steps.policy import postponed
 from monitor.store.records import OutboxRow
 from monitor.store.store import Store
 
@@ -44,10 +47,16 @@ def channels_of(config: Config) -> dict[str, AlertChannel]:
     }
 
 
+def policies_of(config: Config) -> dict[str, AlertConfig]:
+    """What the config says of each channel, by the name that the outbox knows it by."""
+    return dict(zip(channel_names(config), config.alerts, strict=True))
+
+
 def deliver(
     store: Store,
     channels: Mapping[str, AlertChannel],
     *,
+    policies: Mapping[str, AlertConfig] | None = None,
     worker: str,
     rng: np.random.Generator,
     limit: int = 1000,
@@ -58,6 +67,7 @@ def deliver(
     Some messages are sent side by side, so that one that a server is slow to take, or one whose
     recipient is poison, does not delay the others; those of one alarm stay in their order.
     """
+    post = _Post(store, channels, policies or {}, worker)
     left, lock = [limit], threading.Lock()
 
     def send(own: np.random.Generator) -> list[str]:
@@ -67,12 +77,12 @@ def deliver(
                 if left[0] <= 0:
                     return states
                 left[0] -= 1
-            rows = store.outbox.claim(worker=worker, limit=1, max_attempts=MAX_ATTEMPTS)
-            if not rows:
+            state = post.next(own)
+            if state is None:
                 return states
-            states.append(_one(store, channels, rows[0], own))
+            states.append(state)
 
-    first = _first(store, channels, worker=worker, rng=rng)
+    first = post.next(rng)  # mostly there is none, or one, and threads would be for nothing
     if first is None:
         return Delivered()
     with ThreadPoolExecutor(senders, thread_name_prefix="driftloop-send") as pool:
@@ -80,30 +90,47 @@ def deliver(
     return Delivered(states.count("sent"), states.count("retry"), states.count("parked"))
 
 
-def _first(
-    store: Store, channels: Mapping[str, AlertChannel], *, worker: str, rng: np.random.Generator
-) -> str | None:
-    """Send one message here: mostly there is none, or one, and threads would be for nothing."""
-    rows = store.outbox.claim(worker=worker, limit=1, max_attempts=MAX_ATTEMPTS)
-    return _one(store, channels, rows[0], rng) if rows else None
+@dataclass(slots=True)
+class _Post:
+    """Takes messages out of the outbox, one by one."""
 
+    store: Store
+    channels: Mapping[str, AlertChannel]
+    policies: Mapping[str, AlertConfig]
+    worker: str
+    _limited: threading.Lock = field(default_factory=threading.Lock)
 
-def _one(
-    store: Store, channels: Mapping[str, AlertChannel], row: OutboxRow, rng: np.random.Generator
-) -> str:
-    channel = channels.get(row.channel)
-    try:
+    def next(self, rng: np.random.Generator) -> str | None:
+        """What became of the next message; None: there is none."""
+        rows = self.store.outbox.claim(worker=self.worker, limit=1, max_attempts=MAX_ATTEMPTS)
+        if not rows:
+            return None
+        row, policy = rows[0], self.policies.get(rows[0].channel)
+        try:
+            if policy is None or policy.per_hour is None:
+                return self._one(row, policy, rng)
+            with self._limited:  # two at once would both see the last free place of the hour
+                return self._one(row, policy, rng)
+        except LeaseLostError:
+            return "taken over"
+
+    def _one(self, row: OutboxRow, policy: AlertConfig | None, rng: np.random.Generator) -> str:
+        outbox, channel = self.store.outbox, self.channels.get(row.channel)
         if channel is None:
-            store.outbox.park(row, f"There is no channel {row.channel!r} in the config any more.")
+            outbox.park(row, f"There is no channel {row.channel!r} in the config any more.")
             return "parked"
+        if policy is not None:
+            now = datetime.now(UTC)
+            seconds = postponed(policy, row.channel, row.message, outbox, now)
+            if seconds > 0:
+                outbox.postpone(row, seconds=seconds)
+                return "later"
         outcome = attempt(channel, row.message)
         if outcome.state == "sent":
-            store.outbox.sent(row)
+            outbox.sent(row)
         elif outcome.state == "parked":
-            store.outbox.park(row, outcome.error)
+            outbox.park(row, outcome.error)
         else:
             wait = next_try(row.attempts, rng)
-            store.outbox.failed(row, outcome.error, retry_in=wait, recipients=outcome.remaining)
-    except LeaseLostError:
-        return "taken over"
-    return outcome.state
+            outbox.failed(row, outcome.error, retry_in=wait, recipients=outcome.remaining)
+        return outcome.state

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import reports
+from monitor.config.alerts import AlertConfig
 from monitor.core.ports import Message
 from monitor.core.window import Window
 from monitor.steps import alarms as events
+from monitor.steps.policy import severity_of, takers
 from monitor.store.alarm_records import NewMail
 from monitor.store.records import NewMessage
 from reports.view import ReportView
@@ -36,7 +38,7 @@ def messages(
     told: events.Told,
     *,
     window: Window,
-    channels: Sequence[str],
+    channels: Mapping[str, AlertConfig],
     recipients: Sequence[str],
     stored: Mapping[str, Any] | None,
     held: bool = False,
@@ -68,10 +70,12 @@ def messages(
     )
     first = message_id if told.mail == "first" or thread is None else thread
     order = f"{shown.monitor}:{first}"
-    summary = reports.in_short(shown) if held else None
+    severity = severity_of(shown)
+    # What is critical waits for nobody.
+    summary = reports.in_short(shown) if held and severity != "critical" else None
     sent = tuple(
         NewMessage(channel=channel, message=message, order_key=order, summary=summary)
-        for channel in channels
+        for channel in takers(channels, severity=severity, reminder=told.mail == "escalated")
     )
     mails = (NewMail(why=told.mail, message_id=message_id, keys=told.mailed),) if sent else ()
     return Mailing(remembered={**remembered, "thread": first}, messages=sent, mails=mails)
@@ -83,6 +87,7 @@ def _facts(shown: ReportView, window: Window, why: str) -> dict[str, Any]:
         "monitor": shown.monitor,
         "window": {"start": window.start.isoformat(), "end": window.end.isoformat()},
         "why": why,
+        "severity": severity_of(shown),
         "report": shown.report_url or None,
         "alarms": [
             {

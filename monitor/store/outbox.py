@@ -141,6 +141,32 @@ class Outbox:
             )
             return session.scalars(query.limit(1)).first() is not None
 
+    def knows(self, channel: str, message_id: str) -> bool:
+        """Whether that message was put there before, whatever became of it."""
+        query = sa.select(OutboxItemRow.id).where(
+            OutboxItemRow.channel == channel, OutboxItemRow.message_id == message_id
+        )
+        with self._database.reading() as session:
+            return session.scalars(query).first() is not None
+
+    def sent_before(self, channel: str, messages: int) -> datetime | None:
+        """When the message was sent that is so many back in a channel; None: there is none."""
+        query = (
+            sa.select(OutboxItemRow.sent_at)
+            .where(OutboxItemRow.channel == channel, OutboxItemRow.state == "sent")
+            .order_by(OutboxItemRow.sent_at.desc())
+            .offset(messages - 1)
+            .limit(1)
+        )
+        with self._database.reading() as session:
+            return session.scalars(query).first()
+
+    def postpone(self, row: OutboxRow, *, seconds: float) -> None:
+        """It is not its time yet: not an attempt."""
+        with self._database.writing() as session:
+            later = self._database.now(session) + timedelta(seconds=seconds)
+            _update_held(session, row, retry_at=later, attempts=OutboxItemRow.attempts - 1)
+
     def counts(self) -> dict[str, int]:
         """How many messages there are in each state."""
         query = sa.select(OutboxItemRow.state, sa.func.count()).group_by(OutboxItemRow.state)
