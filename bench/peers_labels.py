@@ -43,6 +43,7 @@ class Choice:
 
     rows: IntArray
     probabilities: FloatArray | None = None
+    copies: IntArray | None = None  #: rows that each stands for
 
 
 def driftloop(scene: Scene, k: int) -> Choice:
@@ -51,7 +52,8 @@ def driftloop(scene: Scene, k: int) -> Choice:
     candidates = Candidates(ids=ids, features=scene.pool, population=len(ids))
     design = plan(candidates, ReferenceRows(scene.training), budget=k)
     drawn = draw_rows(design, scene.rng)
-    return Choice(design.pool[drawn], design.row_probabilities[drawn])
+    sizes = design.units.sizes[design.units.of_row[drawn]]
+    return Choice(design.pool[drawn], design.row_probabilities[drawn], sizes)
 
 
 def random(scene: Scene, k: int) -> Choice:

@@ -175,9 +175,10 @@ def _estimates(stream: Stream, base: LogisticRegression, seed: int) -> Iterator[
 def _measured(choice: Choice, correct: FloatArray, expected: FloatArray) -> list[float]:
     assert choice.probabilities is not None
     rows, mean = choice.rows, float(expected.mean())
-    found = estimate(
-        Answers(correct[rows], choice.probabilities, expected[rows], mean), bounds=(0, 1)
+    answers = Answers(
+        correct[rows], choice.probabilities, expected[rows], mean, copies=choice.copies
     )
+    found = estimate(answers, bounds=(0, 1))
     low, high = found.interval or (np.nan, np.nan)
     return [found.value, low, high]
 

@@ -34,6 +34,9 @@ class Answers:
     pushed: int | None = None  #: k, rows drawn; None: all of them were answered or skipped
     skipped: int = 0  #: rows that annotators gave back without a label
     population: int = 1  #: rows of the window; weighs `expected_mean` when windows are pooled
+    #: (j,) rows that each stands for: of a unit of m copies one is drawn, with 1/m of the unit's
+    #: chance, and what it says holds for all of them. None: each for itself.
+    copies: npt.ArrayLike | None = None
 
     def __post_init__(self) -> None:
         values, probabilities = self.arrays()[:2]
@@ -45,6 +48,9 @@ class Answers:
             raise ValueError(msg)
         if self.expected is not None and np.shape(self.expected) != values.shape:
             msg = f"{len(values)} values, but {np.size(self.expected)} expectations"
+            raise ValueError(msg)
+        if self.copies is not None and np.shape(self.copies) != values.shape:
+            msg = f"{len(values)} values, but {np.size(self.copies)} numbers of copies"
             raise ValueError(msg)
 
     def arrays(self) -> tuple[FloatArray, FloatArray, FloatArray | None]:
@@ -70,7 +76,7 @@ class Estimate:
     value: float  #: NaN without labels
     interval: tuple[float, float] | None
     n: int  #: labels
-    n_eff: float  #: (Σ 1/π)² / Σ 1/π²
+    n_eff: float  #: (Σ 1/π)² / Σ 1/π², of the labels whose rows were not certain to be drawn
     share_missing: float  #: of the rows that came back, those without a label
     note: str  #: one sentence: how it was made, or why there is no interval
     standard_error: float | None = None
@@ -112,18 +118,18 @@ def estimate(
     0.917
     """
     parts = [answers] if isinstance(answers, Answers) else list(answers)
-    z, pi, back_share, f, mean_f = _pool(parts)
+    z, pi, units, back_share, f, mean_f = _pool(parts)
     back = sum(np.size(part.values) + part.skipped for part in parts)
     missing = 1 - len(z) / back if back else 0.0
     if not len(z):
         return Estimate(np.nan, None, 0, 0.0, missing, "No labels yet.")
     weight = 1 / pi
-    n_eff = float(weight.sum() ** 2 / (weight**2).sum())
+    n_eff = _effective(weight, units)
     lam = _slope(z, f, weight) if f is not None else 0.0
     rest = z - lam * f if f is not None else z
     centre = float(weight @ rest / weight.sum())
     value = lam * mean_f + centre + _ratio_bias(rest - centre, weight, back_share)
-    error = _standard_error(rest - centre, pi)
+    error = _standard_error(rest - centre, weight, units)
     if bounds is not None:
         value = float(np.clip(value, *bounds))
     if n_eff < FEWEST:
@@ -134,16 +140,27 @@ def estimate(
     return Estimate(value, interval, len(z), n_eff, missing, note, error, lam)
 
 
+def _effective(weight: FloatArray, units: FloatArray) -> float:
+    """(Σ 1/π)² / Σ 1/π² of the rows whose units were drawn by chance; the others are certain."""
+    chance = weight[units < 1]
+    if not len(chance):
+        return float(len(weight))
+    return float(chance.sum() ** 2 / (chance**2).sum())
+
+
 def _pool(
     parts: Sequence[Answers],
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray | None, float]:
-    """Values, probabilities (π·j/k), j/k, expectations and their mean over all windows."""
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray | None, float]:
+    """Values, probabilities (π·j/k), those of their units, j/k, expectations and their mean."""
     kept, values, probabilities, shares, expectations = [], [], [], [], []
+    units = []
     for part in parts:
         z, pi, f = part.arrays()
         fine = np.isfinite(z) if f is None else np.isfinite(z) & np.isfinite(f)
         values.append(z[fine])
         probabilities.append(pi[fine] * part.share_back)
+        size = np.ones(len(pi)) if part.copies is None else np.asarray(part.copies, dtype=float)
+        units.append(np.minimum(pi[fine] * size[fine], 1.0) * part.share_back)
         shares.append(np.full(int(fine.sum()), part.share_back))
         if f is not None and part.expected_mean is not None:
             expectations.append(f[fine])
@@ -151,10 +168,11 @@ def _pool(
     z = np.concatenate(values) if values else np.empty(0)
     pi = np.concatenate(probabilities) if probabilities else np.empty(0)
     share = np.concatenate(shares) if shares else np.empty(0)
+    unit = np.concatenate(units) if units else np.empty(0)
     if not parts or len(expectations) < len(parts):
-        return z, pi, share, None, 0.0
+        return z, pi, unit, share, None, 0.0
     means, sizes = np.array(kept, dtype=float).T
-    return z, pi, share, np.concatenate(expectations), float(means @ sizes / sizes.sum())
+    return z, pi, unit, share, np.concatenate(expectations), float(means @ sizes / sizes.sum())
 
 
 def _ratio_bias(rest: FloatArray, weight: FloatArray, back_share: FloatArray) -> float:
@@ -176,17 +194,16 @@ def _slope(z: FloatArray, f: FloatArray, weight: FloatArray) -> float:
     return float(np.clip(share @ (f_rest * z_rest) / variance, 0, 1)) if variance > 0 else 0.0
 
 
-def _standard_error(rest: FloatArray, pi: FloatArray) -> float | None:
-    """√ of Σ (1 − π)(u/π)²/(1 − h) / (Σ 1/π)², h = (1/π) / Σ 1/π; None for a single label.
+def _standard_error(rest: FloatArray, weight: FloatArray, units: FloatArray) -> float | None:
+    """√ of Σ (1 − π_unit)(u/π)²/(1 − h) / (Σ 1/π)², h = (1/π) / Σ 1/π; None for a single label.
 
     With equal probabilities 1/(1 − h) is n/(n − 1); with unequal ones it makes up for what each
     row pulls the mean towards itself (HC2, MacKinnon & White 1985).
     """
     if len(rest) < 2:
         return None
-    weight = 1 / pi
     leverage = weight / weight.sum()
-    variance = ((1 - pi) * (rest * leverage) ** 2 / (1 - leverage)).sum()
+    variance = ((1 - units) * (rest * leverage) ** 2 / (1 - leverage)).sum()
     return float(np.sqrt(variance))
 
 

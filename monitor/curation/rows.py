@@ -92,6 +92,7 @@ class QueueRow:
     inclusion_probability: float | None  #: of this row of the window; None: it was asked for
     weight: float  #: training weight; see `weights`
     order: int  #: place in the push, 0 first
+    copies: int = 1  #: rows of the sample that it stands for, itself included
 
 
 def _same_length(what: str, rows: int, *parts: Any) -> None:

@@ -142,6 +142,7 @@ def select(
                 inclusion_probability=float(design.row_probabilities[row] * uniform),
                 weight=WEIGHT,
                 order=len(queue),
+                copies=int(design.units.sizes[unit]),
             )
         )
     return queue

@@ -122,6 +122,7 @@ def _answers(rows: Sequence[Labelled], pushed: int | None, *, regression: bool) 
     return Answers(
         values=values,
         inclusion_probabilities=[row.inclusion_probability or 1.0 for row in fine],
+        copies=[row.copies for row in fine],
         pushed=pushed,
         skipped=len(rows) - len(fine),
     )

@@ -43,6 +43,7 @@ class Labelled:
     window: Window
     reason: str
     inclusion_probability: float | None
+    copies: int  #: rows of the window's sample that it stands for, itself included
     prediction: Any
     prediction_score: float | None
     model_version: str | None
@@ -221,6 +222,7 @@ def _row(
         window=one.window,
         reason=one.reason,
         inclusion_probability=one.inclusion_probability,
+        copies=one.copies or 1,
         prediction=one.prediction,
         prediction_score=one.prediction_score,
         model_version=one.model_version,

@@ -142,6 +142,7 @@ def stored(
         inclusion_probability=row.inclusion_probability,
         weight=row.weight,
         push_order=row.order,
+        copies=row.copies if row.copies > 1 else None,
         data=shown,
         prediction=None if prediction is None else _short(plain(prediction)),
         prediction_score=top_score(values, roles),

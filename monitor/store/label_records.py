@@ -63,6 +63,7 @@ class StoredLabel(NewLabel):
     reason: str
     inclusion_probability: float | None
     weight: float
+    copies: int | None
     prediction: Any
     prediction_score: float | None
     model_version: str | None

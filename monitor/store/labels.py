@@ -42,6 +42,7 @@ _OF_ROW = (
     "reason",
     "inclusion_probability",
     "weight",
+    "copies",
     "prediction",
     "prediction_score",
     "model_version",

@@ -246,6 +246,7 @@ class QueueItemRow(Base):
     score: Mapped[float] = mapped_column(sa.Double)
     inclusion_probability: Mapped[float | None] = mapped_column(sa.Double)
     weight: Mapped[float] = mapped_column(sa.Double)
+    copies: Mapped[int | None]
     push_order: Mapped[int]
     prediction: Mapped[Any] = mapped_column(Json, nullable=True)
     prediction_score: Mapped[float | None] = mapped_column(sa.Double)

@@ -35,6 +35,7 @@ _SAME = (
     "score",
     "inclusion_probability",
     "weight",
+    "copies",
     "push_order",
     "data",
     "prediction",

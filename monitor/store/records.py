@@ -112,6 +112,7 @@ class NewQueueRow:
     weight: float
     push_order: int
     data: Mapping[str, Any]
+    copies: int | None = None  #: rows of the sample that it stands for; None: itself alone
     prediction: str | float | bool | None = None
     prediction_score: float | None = None
     model_version: str | None = None

@@ -198,3 +198,37 @@ def test_one_label_has_a_value_and_no_error():
 def test_arrays_that_do_not_fit_are_refused(wrong):
     with pytest.raises(ValueError, match=r"inclusion prob|expectations"):
         Answers(**wrong)
+
+
+def test_one_label_of_a_unit_of_copies_speaks_for_all_of_them():
+    """A third of the window is three rows that come again and again; their answers are alike."""
+    rng = np.random.default_rng(6)
+    features = rng.normal(size=(900, 4))
+    features[600:] = features[np.repeat([0, 1, 2], 100)] + rng.normal(scale=1e-4, size=(300, 4))
+    correct = (rng.random(900) < 0.7).astype(float)
+    correct[600:] = correct[np.repeat([0, 1, 2], 100)]
+    candidates = Candidates(tuple(range(900)), features, population=900)
+    design = plan(candidates, ReferenceRows(rng.normal(size=(900, 4))), budget=150)
+    sizes = design.units.sizes[design.units.of_row]
+
+    made, alone = [], []
+    for seed in range(150):
+        rows = draw_rows(design, np.random.default_rng(seed))
+        pi = design.row_probabilities[rows]
+        made.append(estimate(Answers(correct[rows], pi, copies=sizes[rows]), bounds=(0, 1)))
+        alone.append(estimate(Answers(correct[rows], pi), bounds=(0, 1)))
+    truth = correct.mean()
+
+    assert sizes.max() == 101
+    values = np.array([one.value for one in made])
+    assert abs(values.mean() - truth) < 3 * values.std() / np.sqrt(150)
+    assert all(one.interval is not None for one in made)
+    covered = np.mean([low <= truth <= high for low, high in (one.interval for one in made)])
+    assert covered > 0.92 - 3 * np.sqrt(0.92 * 0.08 / 150)
+    assert made[0].n_eff > 2 * alone[0].n_eff
+    assert made[0].standard_error < 0.7 * alone[0].standard_error
+
+
+def test_copies_must_be_as_many_as_values():
+    with pytest.raises(ValueError, match="numbers of copies"):
+        Answers([1.0, 0.0], [0.5, 0.5], copies=[1])
