@@ -13,7 +13,7 @@ export DO_NOT_TRACK := 1
 help:
 	@echo "make demo    run driftloop on real data; prints what to open"
 	@echo "make test    run the whole test suite"
-	@echo "make check   ruff, mypy, import-linter"
+	@echo "make check   ruff, mypy, import-linter, bandit, pip-audit"
 	@echo "make bench   the benchmarks (minutes)"
 	@echo "make lock    resolve the dependencies anew (needs uv)"
 
@@ -54,6 +54,8 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit -q -c pyproject.toml -r monitor reports
+	$(BIN)/python -m scripts.audit requirements.lock
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench.first
