@@ -10,6 +10,7 @@ DriftloopError
 │   ├── UnreadableSourceError  it is there, but it is not what it claims to be
 │   ├── SourceInterruptedError it broke off; trying again may help
 │   ├── EmptySourceError       not one row in it
+│   ├── BatchRefusedError      an inbox does not take what was sent
 │   ├── DuplicateColumnError   two columns with one name
 │   └── ColumnNotFoundError    a column that the config names is missing
 ├── EngineError                the cluster cannot be reached, or lost the work
@@ -75,6 +76,14 @@ class SourceInterruptedError(SourceError):
 
 class EmptySourceError(SourceError):
     """Not one row in it."""
+
+
+class BatchRefusedError(SourceError):
+    """An inbox does not take what was sent; `status` is the HTTP status that says why."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        self.status = status
+        super().__init__(message)
 
 
 class DuplicateColumnError(SourceError):

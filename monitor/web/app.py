@@ -24,6 +24,7 @@ from monitor.web.access import Access, needs, public
 from monitor.web.alarms import AlarmPages
 from monitor.web.frame import Frame
 from monitor.web.guard import HEADERS, REPORT_POLICY, Guard
+from monitor.web.ingest import Ingest
 from monitor.web.labels import Hooks
 from monitor.web.lines import label, line_of, report_address
 from monitor.web.links import LinkPages
@@ -78,6 +79,7 @@ def create_app(
         ("/readyz", pages.readyz),
     ):
         app.add_api_route(path, shown, methods=["GET", "HEAD"], response_class=HTMLResponse)
+    app.include_router(Ingest(current).router())
     app.include_router(Metrics(current, store).router())
     app.include_router(Hooks(current, store).router())
     app.include_router(AlarmPages(current, store, frame).router())

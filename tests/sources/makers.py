@@ -252,4 +252,25 @@ def _iceberg(request: pytest.FixtureRequest, folder: Path) -> Made:
     return Made("iceberg", write, options, folder, {"table": "lake.gone"})
 
 
+@maker("http")
+def _http(request: pytest.FixtureRequest, folder: Path) -> Made:
+    """Batches as a service posts them."""
+
+    def write(table: pa.Table) -> None:
+        spool = build("http", {"folder": "inbox"}, folder).spool
+        with spool.incoming() as file:
+            with pa.ipc.new_stream(file, table.schema) as stream:
+                stream.write_table(table)
+            file.flush()
+            spool.store(Path(file.name), "arrow", uuid.uuid4().hex)
+
+    return Made(
+        "http",
+        write,
+        {"folder": "inbox", "token": "s3cret-word-s3cret"},
+        folder,
+        {"folder": "gone"},
+    )
+
+
 START = datetime(2024, 1, 1, tzinfo=UTC)
