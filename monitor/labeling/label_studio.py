@@ -50,7 +50,7 @@ class LabelStudio:
         timeout: float = pydantic.Field(120.0, gt=0, le=600)  #: seconds for one answer
         ca_file: Path | None = None
         #: Address of `driftloop serve` at which Label Studio says that something changed.
-        webhook: str | None = pydantic.Field(None, pattern=r"^https?://\S+$")
+        webhook: str | None = pydantic.Field(None, pattern=r"^https?://[^\s?#]+$")
         webhook_secret: pydantic.SecretStr | None = None
 
         @pydantic.model_validator(mode="after")

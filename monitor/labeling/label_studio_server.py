@@ -222,7 +222,7 @@ class LabelStudioServer:
         wanted = {
             "project": int(project),
             "url": url,
-            "send_payload": True,
+            "send_payload": False,
             "send_for_all_actions": False,
             "actions": _EVENTS,
             "headers": {SECRET_HEADER: secret},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote
 
 from monitor.config import MonitorConfig
 from monitor.core import plugins
@@ -118,4 +119,6 @@ def _projects(monitor: MonitorConfig) -> dict[Stage, str]:
 def _webhook(monitor: MonitorConfig) -> tuple[str, str] | None:
     options = _options(monitor)
     url, secret = getattr(options, "webhook", None), getattr(options, "webhook_secret", None)
-    return None if url is None or secret is None else (url, secret.get_secret_value())
+    if url is None or secret is None:
+        return None
+    return f"{url}?monitor={quote(monitor.name)}", secret.get_secret_value()

@@ -120,12 +120,12 @@ class Tools:
                 .values(cursor=cursor, polled_at=self._database.now(session))
             )
 
-    def wake(self, tool: str, project: str) -> bool:
-        """Note that a project says that something changed; whether we know it."""
+    def wake(self, monitor: str, tool: str) -> bool:
+        """Note that a monitor's tool says that something changed; whether it has projects."""
         with self._database.writing() as session:
             done = session.execute(
                 sa.update(ToolProjectRow)
-                .where(ToolProjectRow.tool == tool, ToolProjectRow.project == project)
+                .where(ToolProjectRow.tool == tool, ToolProjectRow.monitor == monitor)
                 .values(woken_at=self._database.now(session))
             )
             return bool(done.rowcount)  # type: ignore[attr-defined]  # an update has one

@@ -270,8 +270,8 @@ def test_a_project_is_known_once_keeps_its_cursor_and_can_be_woken(filled):
     assert add("4") == made
     filled.tools.set_cursor(made.id, "2024-01-01")
 
-    assert filled.tools.wake("label-studio", "3")
-    assert not filled.tools.wake("label-studio", "77")
+    assert filled.tools.wake(MONITOR, "label-studio")
+    assert not filled.tools.wake("other", "label-studio")
     (known,) = filled.tools.projects(None, "label-studio")
     assert (known.project, known.cursor) == ("3", "2024-01-01")
     assert known.polled_at is not None
