@@ -7,7 +7,7 @@ import math
 from monitor.checks.context import Context
 from monitor.checks.customary import standard_deviation
 from monitor.checks.sides import Side, how_sure, merged, side_of
-from monitor.checks.wording import listed, number, percent, points, quoted, rows_needed
+from monitor.checks.wording import listed, number, percent, points, quoted, rows_needed, sight
 from monitor.core.finding import Finding
 from monitor.evidence.types import Contrast, Verdict
 from monitor.profiles.merging import OTHER
@@ -56,6 +56,26 @@ def deciding(check: str, context: Context, name: str) -> Finding | None:
         severity=side.severity,
         drifted=side.drifted,
         message=sentence(context, name, verdict, side),
+    )
+
+
+def seeing(check: str, context: Context, name: str) -> Finding | None:
+    """The smallest change of a judged column that could have been found, at each scale.
+
+    The value is that of the shortest scale, in reference sd or as a difference of shares.
+    """
+    verdict = context.verdicts.get(name)
+    if verdict is None or not verdict.sight:
+        return None
+    column = context.column(name)
+    return Finding(
+        check=check,
+        column=column.owner if column else name,
+        statistic="sight",
+        value=verdict.sight[min(verdict.sight)],
+        n_reference=verdict.n_reference,
+        n_current=verdict.n_current,
+        message=sight(verdict.sight, verdict.sight_unit),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from monitor.checks.context import Context
 from monitor.checks.customary import customary
-from monitor.checks.deciding import deciding
+from monitor.checks.deciding import deciding, seeing
 from monitor.core.columns import Column
 from monitor.core.finding import Finding
 
@@ -40,6 +40,8 @@ def family_findings(
         else:
             yield finding
         if position == 0:
+            if (least := seeing(check, context, column.name)) is not None:
+                yield least
             yield from customary(check, context, column.name)
 
 

@@ -8,7 +8,7 @@ import pydantic
 
 from monitor.checks.context import Context
 from monitor.checks.customary import customary
-from monitor.checks.deciding import deciding
+from monitor.checks.deciding import deciding, seeing
 from monitor.core.finding import Finding
 
 
@@ -46,6 +46,8 @@ class DriftCategorical:
             verdict = deciding(self.name, context, column.name)
             if verdict is not None and column.role not in {"label", "prediction"}:
                 yield verdict
+            if (least := seeing(self.name, context, column.name)) is not None:
+                yield least
             if self.options.distances:
                 yield from customary(self.name, context, column.name)
 

@@ -40,12 +40,15 @@ class DriftDataset:
     def findings(self, context: Context) -> Iterator[Finding]:
         """The share of drifted columns; columns made from one count as that one."""
         judged: dict[str, bool] = {}
+        enough: set[str] = set()
         for column in context.columns:
             verdict = context.verdicts.get(column.name)
             if verdict is None or column.name not in context.series:
                 continue
             drifted = verdict.drifted and verdict.enough
             judged[column.owner] = judged.get(column.owner, False) or drifted
+            if verdict.enough:
+                enough.add(column.owner)
         if not judged:
             return
         moved = [name for name, drifted in judged.items() if drifted]
@@ -61,11 +64,16 @@ class DriftDataset:
             n_current=context.current.rows,
             severity="critical" if drifted else "info",
             drifted=drifted,
-            message=_sentence(moved, len(judged), share.value),
+            message=_sentence(moved, len(judged), share.value, few=len(judged) - len(enough)),
         )
 
 
-def _sentence(moved: list[str], judged: int, share: float) -> str:
+def _sentence(moved: list[str], judged: int, share: float, few: int) -> str:
+    if not moved and few:
+        return (
+            f"None of {judged - few} judged columns differs from the reference; {few} more have "
+            "too few rows to say."
+        )
     if not moved:
         return f"None of {judged} judged columns differs from the reference."
     return (

@@ -75,7 +75,15 @@ class DriftMix:
         if not told or not context.roles.segments:
             return
         sides = tuple(representative(p.sample) for p in (context.reference, context.current))
-        if min(side.num_rows for side in sides) < self.options.min_rows:
+        if (rows := min(side.num_rows for side in sides)) < self.options.min_rows:
+            yield Finding(
+                check=self.name,
+                statistic="rows",
+                value=float(rows),
+                n_current=context.current.rows,
+                message=f"Too few sampled rows to say what another mix of groups explains: "
+                f"{rows:,} rows, {self.options.min_rows:,} needed.",
+            )
             return
         groups = {name: _groups(sides, name) for name in context.roles.segments}
         for name, verdict, side in {one[0]: one for one in told}.values():

@@ -8,7 +8,7 @@ import pydantic
 
 from monitor.checks.context import Context
 from monitor.checks.customary import customary
-from monitor.checks.deciding import deciding
+from monitor.checks.deciding import deciding, seeing
 from monitor.checks.judged import PRESENT
 from monitor.core.finding import Finding
 
@@ -51,6 +51,8 @@ class DriftNumeric:
             verdict = deciding(self.name, context, column.name)
             if verdict is not None:
                 yield verdict
+            if (least := seeing(self.name, context, column.name)) is not None:
+                yield least
             if self.options.distances:
                 yield from customary(self.name, context, column.name)
 

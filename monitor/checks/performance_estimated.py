@@ -52,7 +52,11 @@ class PerformanceEstimated:
     def findings(self, context: Context) -> Iterator[Finding]:
         """Both estimates, where scores and reference labels are."""
         old, new = context.reference.cells.get(""), context.current.cells.get("")
-        if old is None or new is None or not _useful(old, new, self.options):
+        if old is None or new is None or not _asked(old, new, self.options):
+            return
+        rows = min(_scored_rows(new), _labelled_rows(old))
+        if rows < self.options.min_rows:
+            yield self._too_few(rows, context, in_window=_scored_rows(new) == rows)
             return
         names = [name for name in old.classes if name in new.classes]
         given = [found for name in names if (found := _scored(old, new, name)) is not None]
@@ -79,19 +83,35 @@ class PerformanceEstimated:
                     column=column, note=_ASSUMED,
                 )  # fmt: skip
 
+    def _too_few(self, rows: int, context: Context, *, in_window: bool) -> Finding:
+        where = "scored rows in this window" if in_window else "labelled rows in the reference"
+        return Finding(
+            check=self.name,
+            column=context.roles.prediction,
+            statistic="rows",
+            value=float(rows),
+            n_current=context.current.rows,
+            message=f"Too few rows to say how the model does: {rows:,} {where}, "
+            f"{self.options.min_rows:,} needed.",
+        )
 
-def _useful(old: CellTable, new: CellTable, options: PerformanceEstimated.Options) -> bool:
+
+def _asked(old: CellTable, new: CellTable, options: PerformanceEstimated.Options) -> bool:
     """Scores on both sides, labels in the reference, and hardly any in the window."""
     if old.scores.size == 0 or new.scores.size == 0 or new.counts.size == 0:
         return False
-    rows = int(new.scores[0, 0].sum())
-    labelled = int(new.scores[0, 0, :2].sum())
-    known = int(old.scores[0, 0, :2].sum())
+    rows = _scored_rows(new)
     return (
-        rows >= options.min_rows
-        and known >= options.min_rows
-        and labelled < options.max_labelled * rows
+        _labelled_rows(old) > 0 and rows > 0 and _labelled_rows(new) < options.max_labelled * rows
     )
+
+
+def _scored_rows(table: CellTable) -> int:
+    return int(table.scores[0, 0].sum())
+
+
+def _labelled_rows(table: CellTable) -> int:
+    return int(table.scores[0, 0, :2].sum())
 
 
 def _scored(old: CellTable, new: CellTable, name: str) -> Scored | None:

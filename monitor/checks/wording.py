@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 _LONGEST = 60
 _NAMED = 8
@@ -77,6 +77,25 @@ def listed(values: Sequence[str]) -> str:
     named = ", ".join(quoted(value) for value in values[:_NAMED])
     more = len(values) - _NAMED
     return f"{named} and {more} more" if more > 0 else named
+
+
+def sight(smallest: Mapping[int, float], unit: str) -> str:
+    """The smallest change that can be found at each scale; `unit`: "sd", "share" or "scalar".
+
+    >>> sight({1: 0.118, 4: 0.0712}, "sd")
+    'The smallest change that can be found: 0.12 sd in one window, 0.071 sd in 4.'
+    >>> sight({1: math.inf}, "share")
+    'No change can be found with so few rows and windows.'
+    """
+    known = sorted((scale, size) for scale, size in smallest.items() if math.isfinite(size))
+    if not known:
+        return "No change can be found with so few rows and windows."
+    factor, word = {"sd": (1, " sd"), "share": (100, " points"), "scalar": (1, "")}[unit]
+    words = [
+        f"{factor * size:.2g}{word} in {'one window' if scale == 1 else scale}"
+        for scale, size in known
+    ]
+    return f"The smallest change that can be found: {', '.join(words)}."
 
 
 def rows_needed(rows: int, needed: int, unit: str = "0.5 sd") -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from monitor.checks.context import Context
 from monitor.checks.deciding import deciding
+from monitor.checks.wording import sight
 from monitor.core.columns import Column
 from monitor.core.finding import Finding
 from monitor.core.window import Window
@@ -283,24 +284,12 @@ def _years(verdict: Verdict | None) -> float | None:
 
 
 def _sight(verdict: Verdict | None) -> str:
-    """The smallest change that can be found, at the shortest and the longest scale."""
-    if verdict is None:
-        return ""
-    known = {scale: value for scale, value in verdict.sight.items() if math.isfinite(value)}
-    if not known:
-        return "No change can be found with so few rows and windows."
-    unit = {"sd": "sd", "share": "points", "scalar": ""}[verdict.sight_unit]
-    factor = 100 if verdict.sight_unit == "share" else 1
-    words = [
-        f"{factor * value:.2g} {unit} in {'one window' if scale == 1 else f'{scale} windows'}"
-        for scale, value in sorted(known.items())
-        if scale in {min(known), max(known)}
-    ]
-    return f"The smallest change that can be found: {', '.join(words)}."
+    """The smallest change that can be found at each scale."""
+    return "" if verdict is None else sight(verdict.sight, verdict.sight_unit)
 
 
 def _is_told(finding: Finding) -> bool:
-    return not _is_distance(finding) and finding.statistic != "class_share"
+    return not _is_distance(finding) and finding.statistic not in {"class_share", "sight"}
 
 
 def _is_distance(finding: Finding) -> bool:

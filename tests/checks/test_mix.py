@@ -66,8 +66,10 @@ def test_missing_values_of_one_carrier_are_mix_where_it_flies_more():
     assert found["delay"].value > 0.8
 
 
-def test_nothing_is_said_without_segments_or_rows():
+def test_nothing_is_said_without_segments_and_too_few_rows_are_said():
     reference, current = flights(1, 0.2), flights(2, 0.6)
+    (few,) = findings(scene(reference, current.slice(0, 150), ROLES), "drift.mix")
 
     assert findings(scene(reference, current), "drift.mix") == []
-    assert mix(reference, current.slice(0, 150)) == {}
+    assert few.statistic == "rows"
+    assert few.message.endswith("150 rows, 200 needed.")
