@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from monitor.curation.rows import FloatArray, IntArray
+from monitor.curation.rows import BoolArray, FloatArray, IntArray
 
 #: A box of the kd-order that holds less than this of a drawn unit need not be cut any more.
 _ENOUGH = 0.5
 
 
-def inclusion_probabilities(sizes: FloatArray, draws: int) -> FloatArray:
+def inclusion_probabilities(
+    sizes: FloatArray, draws: int, *, certain: BoolArray | None = None
+) -> FloatArray:
     """Probabilities proportional to size that add up to the number of draws.
 
     π = min(1, k s / Σ s), repeated with those at 1 set aside (Särndal, Swensson & Wretman 1992,
@@ -21,6 +23,8 @@ def inclusion_probabilities(sizes: FloatArray, draws: int) -> FloatArray:
     sizes : array, shape (n,), > 0
     draws : int
         k. From n on every unit is certain.
+    certain : array of bool, shape (n,), optional
+        Units that are drawn in any case; at most k, else none of them is.
 
     Returns
     -------
@@ -34,15 +38,17 @@ def inclusion_probabilities(sizes: FloatArray, draws: int) -> FloatArray:
     """
     if draws >= len(sizes):
         return np.ones(len(sizes))
-    certain = np.zeros(len(sizes), dtype=bool)
+    chosen = np.zeros(len(sizes), dtype=bool) if certain is None else certain.copy()
+    if int(chosen.sum()) >= draws:
+        chosen[:] = False
     while True:
-        left = draws - int(certain.sum())
-        share = np.where(certain, 0.0, sizes)
-        probability = np.where(certain, 1.0, left * share / share.sum())
-        above = (probability >= 1) & ~certain
+        left = draws - int(chosen.sum())
+        share = np.where(chosen, 0.0, sizes)
+        probability = np.where(chosen, 1.0, left * share / share.sum())
+        above = (probability >= 1) & ~chosen
         if not above.any():
             return probability
-        certain |= above
+        chosen |= above
 
 
 def spread(features: FloatArray, probabilities: FloatArray, rng: np.random.Generator) -> IntArray:

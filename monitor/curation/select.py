@@ -61,7 +61,9 @@ def plan(
 ) -> Plan:
     """Sizes and inclusion probabilities of the units, before anything is drawn.
 
-    s = (1 − a + a e²/mean(e²)) √m for a unit of m copies, a = (1 − floor) · trust.
+    s = (1 − a + a e²/mean(e²)) √m for a unit of m copies, a = (1 − floor) · trust. A unit whose
+    rows alone would make it certain in a random sample (m k/n >= 1) is drawn in any case: left to
+    chance, one burst would decide what the labels say about the whole window.
 
     Raises
     ------
@@ -80,7 +82,8 @@ def plan(
     trust = (1 - floor) * density.trust if mean > 0 else 0.0
     excess = squares / mean if mean > 0 else np.zeros_like(squares)
     sizes = (1 - trust + trust * excess) * np.sqrt(units.sizes)
-    probabilities = inclusion_probabilities(sizes, max(budget, 0))
+    bursts = (units.sizes > 1) & (units.sizes * max(budget, 0) >= len(pool))
+    probabilities = inclusion_probabilities(sizes, max(budget, 0), certain=bursts)
     return Plan(pool, matrices, units, density, sizes, probabilities, trust, excess)
 
 
