@@ -115,10 +115,12 @@ def _written(value: object) -> str:
 
 def explain(error: Exception, described: str) -> SourceError | None:
     """What an error of the driver means; None when it is none of it."""
-    if type(error).__module__.partition(".")[0] != "adbc_driver_manager":
+    # While rows stream, errors of the driver come through Arrow.
+    streaming = isinstance(error, OSError) and "[libpq]" in str(error)
+    if type(error).__module__.partition(".")[0] != "adbc_driver_manager" and not streaming:
         return None
     state = getattr(error, "sqlstate", None) or "00000"
-    if state[:2] in _PASSING:
+    if streaming or state[:2] in _PASSING:
         msg = f"{described} broke off: {reason(error)}. Run again when the database answers."
         return SourceInterruptedError(msg)
     msg = f"{described} cannot be read: {reason(error)}. Correct the `url`, `table` or `query`."
