@@ -203,7 +203,7 @@ class Pipeline:
             budget=self.budget(monitor),
             versions=self.versions,
         )
-        rows = [r for r in self.store.queue.every(monitor.name) if r.window == stored.window]
+        rows = list(self.store.queue.every(monitor.name, window=stored.window))
         times = {"started": stored.started_at, "finished": stored.finished_at}
         shown = self._view(monitor, run, memory, rows, **times)
         return of_revision(shown, stored.revision, stored.changes), stored.window
@@ -292,7 +292,9 @@ class Pipeline:
             baseline,
             profile.sample,
             budget=monitor.queue.budget,
-            exclude=self.store.queue.ids(monitor.name, except_window=window),
+            exclude=self.store.queue.ids(
+                monitor.name, among=map(str, profile.sample.keys), except_window=window
+            ),
             seed=(monitor.name, window),
         )
         run = page.Run(

@@ -76,7 +76,9 @@ def search(
         ids,
         count,
         elsewhere=_rows_of(store, monitor.name, older, set(ids) - known),
-        exclude=store.queue.ids(monitor.name),
+        exclude=store.queue.ids(
+            monitor.name, among=(str(key) for _, sample in samples for key in sample.keys)
+        ),
         first_order=monitor.queue.budget,
     )
     limit = monitor.queue.similar_limit

@@ -96,6 +96,9 @@ def pull(
 
 def escalated(store: Store, monitor: MonitorConfig, pulled: pulling.Pulled) -> pulling.Pulled:
     """After a pull: what the annotators do not agree on is a matter for the experts."""
+    # A pull that died before this is read again, and then its labels are unchanged, not none.
+    if not (pulled.new or pulled.edited or pulled.deleted or pulled.unchanged):
+        return pulled
     queue = monitor.queue
     moved = escalate(store, monitor.name, queue.consensus, gold=queue.gold)
     if moved:

@@ -230,7 +230,7 @@ class QueueItemRow(Base):
     __tablename__ = "queue_rows"
     __table_args__ = (
         sa.UniqueConstraint("monitor", "row_digest"),
-        sa.Index(None, "monitor", "state"),
+        sa.Index(None, "monitor", "state", "window_start", "push_order", "id"),
         sa.Index(None, "monitor", "window_start", "push_order", "id"),
     )
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

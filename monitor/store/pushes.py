@@ -114,14 +114,21 @@ class Pushes:
             )
             .exists()
         )
+        place = (QueueItemRow.window_start, QueueItemRow.push_order, QueueItemRow.id)
         query = (
-            sa.select(QueueItemRow.id, QueueItemRow.row_id)
-            .where(QueueItemRow.monitor == monitor, QueueItemRow.state.in_(list(states)), ~known)
-            .order_by(QueueItemRow.window_start, QueueItemRow.push_order, QueueItemRow.id)
+            sa.select(QueueItemRow.row_id, *place)
+            .where(QueueItemRow.monitor == monitor, ~known)
+            .order_by(*place)
             .limit(limit)
         )
         with self._database.reading() as session:
-            return [(number, row_id) for number, row_id in session.execute(query)]
+            found = [
+                row
+                for state in states
+                for row in session.execute(query.where(QueueItemRow.state == state))
+            ]
+        found.sort(key=lambda row: tuple(row)[1:])
+        return [(row.id, row.row_id) for row in found[:limit]]
 
     def arrived(self, monitor: str, places: Iterable[Arrival], *, by: str = "") -> int:
         """Note that rows are in the tool; they are in annotation from now on, in one transaction.

@@ -44,6 +44,10 @@ _SAME = (
 )
 
 
+#: Where a row stands in the queue.
+_PLACE = (QueueItemRow.window_start, QueueItemRow.push_order, QueueItemRow.id)
+
+
 class Queue:
     """What is proposed for labelling, and what became of it."""
 
@@ -60,8 +64,14 @@ class Queue:
             values = [_new(monitor, window, row, now=now, run_id=None) for row in rows]
             return _insert(self._database, session, values, now=now, by=by)
 
-    def ids(self, monitor: str, *, except_window: Window | None = None) -> frozenset[str]:
-        """Ids of all rows that were ever queued, whatever their state.
+    def ids(
+        self,
+        monitor: str,
+        *,
+        among: Iterable[str] | None = None,
+        except_window: Window | None = None,
+    ) -> frozenset[str]:
+        """Ids of rows that were ever queued, whatever their state: all, or those `among` some.
 
         `except_window` leaves out those that a run drew from that window: running it again
         draws the same sample again, not a second one beside it.
@@ -69,14 +79,22 @@ class Queue:
         query = sa.select(QueueItemRow.row_id).where(QueueItemRow.monitor == monitor)
         if except_window is not None:
             query = query.where(~sa.and_(*_drawn_from(monitor, except_window)))
+        parts = [query]
+        if among is not None:
+            asked = [digest(row_id) for row_id in among]
+            parts = [
+                query.where(QueueItemRow.row_digest.in_(asked[start : start + CHUNK]))
+                for start in range(0, len(asked), CHUNK)
+            ]
         with self._database.reading() as session:
-            return frozenset(session.scalars(query))
+            return frozenset(row_id for part in parts for row_id in session.scalars(part))
 
     def rows(
         self,
         monitor: str,
         *,
         states: Iterable[QueueState] | None = None,
+        window: Window | None = None,
         limit: int = 100,
         after: tuple[datetime, int, int] | None = None,
         images: bool = True,
@@ -86,24 +104,35 @@ class Queue:
         `after` is the `cursor` of the last row of the page before. Without `images` the
         thumbnails are not read.
         """
-        place = (QueueItemRow.window_start, QueueItemRow.push_order, QueueItemRow.id)
         query = sa.select(QueueItemRow).where(QueueItemRow.monitor == monitor)
-        if states is not None:
-            query = query.where(QueueItemRow.state.in_(list(states)))
+        if window is not None:
+            within = (
+                QueueItemRow.window_start == window.start,
+                QueueItemRow.window_end == window.end,
+            )
+            query = query.where(*within)
         if after is not None:
-            ends = [sa.literal(end, item.type) for end, item in zip(after, place, strict=True)]
-            query = query.where(sa.tuple_(*place) > sa.tuple_(*ends))
+            ends = [sa.literal(end, item.type) for end, item in zip(after, _PLACE, strict=True)]
+            query = query.where(sa.tuple_(*_PLACE) > sa.tuple_(*ends))
         if not images:
             query = query.options(defer(QueueItemRow.image, raiseload=True))
+        query = query.order_by(*_PLACE).limit(limit)
+        # One query for each state: each walks its own stretch of the index, and none sorts.
+        queries = [query]
+        if states is not None:
+            queries = [query.where(QueueItemRow.state == state) for state in dict.fromkeys(states)]
         with self._database.reading() as session:
-            found = session.scalars(query.order_by(*place).limit(limit))
-            return [stored_row(row, image=images) for row in found]
+            found = [
+                stored_row(row, image=images) for one in queries for row in session.scalars(one)
+            ]
+        return sorted(found, key=lambda row: row.cursor)[:limit]
 
     def every(
         self,
         monitor: str,
         *,
         states: Iterable[QueueState] | None = None,
+        window: Window | None = None,
         page: int = 200,
         images: bool = True,
     ) -> Iterator[QueueRow]:
@@ -111,7 +140,9 @@ class Queue:
         wanted = None if states is None else list(states)
         after = None
         while True:
-            rows = self.rows(monitor, states=wanted, limit=page, after=after, images=images)
+            rows = self.rows(
+                monitor, states=wanted, window=window, limit=page, after=after, images=images
+            )
             yield from rows
             if len(rows) < page:
                 return
