@@ -44,11 +44,11 @@ START = datetime(2024, 1, 1, tzinfo=UTC)
 SHIFTED = (17, 18, 19)  #: days on which x (and y, which moves with it) is one sd higher
 
 
-def write_day(folder: Path, day: int, rows: int = 400) -> None:
+def write_day(folder: Path, day: int, rows: int = 400, shift: float = 1.0) -> None:
     rng = np.random.default_rng(day)
     micros = np.sort(rng.integers(0, 86_400_000_000, rows)).astype("timedelta64[us]")
     start = np.datetime64((START + timedelta(days=day)).replace(tzinfo=None), "us")
-    x = rng.normal(1.0 if day in SHIFTED else 0.0, 1, rows)
+    x = rng.normal(shift if day in SHIFTED else 0.0, 1, rows)
     table = pa.table(
         {
             "id": [f"{day}-{n}" for n in range(rows)],
@@ -236,9 +236,21 @@ def test_what_people_call_false_stands_beside_the_budget(opened):
     assert "Judged a false alarm by bo" in page
 
 
+@pytest.fixture
+def slightly(tmp_path, days) -> None:
+    """Days on which the change is no critical one: what is critical waits for no digest."""
+    (tmp_path / "days").mkdir()
+    for day in (*range(17), *SHIFTED):
+        write_day(tmp_path / "days", day, shift=0.35)
+
+
+TWICE = "[[monitors]]" + CONFIG.partition("[[monitors]]")[2].replace('"shop"', '"other"')
+
+
+@pytest.mark.usefixtures("slightly")
 def test_one_mail_for_all_monitors_of_a_round(opened):
-    second = CONFIG.partition("[[monitors]]")[2].replace('"shop"', '"other"').format(more="")
-    pipeline = opened(f"[[monitors]]{second}", budget="installation_per_year = 4\ndigest = true")
+    budget = "installation_per_year = 4\ndigest = true"
+    pipeline = opened(TWICE.format(more=""), budget=budget)
     for monitor in pipeline.config.monitors:
         list(pipeline.backfill(monitor, window(16).start, window(17).end))
 
@@ -250,10 +262,20 @@ def test_one_mail_for_all_monitors_of_a_round(opened):
         assert len(pipeline.store.alarms.notes.mails(name)) == 1
 
 
+def test_what_is_critical_waits_for_no_digest(opened):
+    pipeline = opened(TWICE.format(more=""), budget="digest = true")
+    for monitor in pipeline.config.monitors:
+        list(pipeline.backfill(monitor, window(16).start, window(17).end))
+
+    assert pipeline.deliver(gathering=False).sent == 2
+
+
+@pytest.mark.usefixtures("slightly")
 def test_a_digest_of_one_is_the_mail_itself(opened):
     pipeline = opened(budget="digest = true")
     run(pipeline, 16, 17)
 
+    assert pipeline.deliver(gathering=False).sent == 0
     assert pipeline.deliver().sent == 1
     (mail,) = (pipeline.config.base / "mails").glob("*.eml")
     assert "monitors" not in mail.name
