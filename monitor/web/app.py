@@ -9,11 +9,9 @@ from datetime import UTC, datetime
 from functools import partial
 
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from markupsafe import Markup
 from pydantic import AwareDatetime
-from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from monitor.config import Config, MonitorConfig
 from monitor.core.errors import ConfigError, StoreError
@@ -22,14 +20,16 @@ from monitor.store.records import QueueRow
 from monitor.store.store import Store
 from monitor.web.access import Access, needs, public
 from monitor.web.alarms import AlarmPages
+from monitor.web.api import Api
 from monitor.web.frame import Frame
-from monitor.web.guard import HEADERS, REPORT_POLICY, Guard
+from monitor.web.guard import REPORT_POLICY, Guard
 from monitor.web.ingest import Ingest
 from monitor.web.labels import Hooks
 from monitor.web.lines import label, line_of, report_address
 from monitor.web.links import LinkPages
 from monitor.web.login import Login
 from monitor.web.metrics import Metrics
+from monitor.web.problems import Problems
 from monitor.web.throttle import Throttle
 from reports import page
 from reports.view import QueueCard
@@ -78,17 +78,15 @@ def create_app(
         ("/healthz", pages.healthz),
         ("/readyz", pages.readyz),
     ):
-        app.add_api_route(path, shown, methods=["GET", "HEAD"], response_class=HTMLResponse)
+        app.add_api_route(path, shown, methods=["GET", "HEAD"], include_in_schema=False)
     app.include_router(Ingest(current).router())
+    app.include_router(Api(app, current, store).router())
     app.include_router(Metrics(current, store).router())
     app.include_router(Hooks(current, store).router())
     app.include_router(AlarmPages(current, store, frame).router())
     app.include_router(LinkPages(current, store, frame).router())
     app.include_router(Login(store, frame, Throttle(), config.web.proxies).router())
-    app.add_exception_handler(StarletteHTTPException, pages.refused)
-    app.add_exception_handler(RequestValidationError, pages.misread)
-    app.add_exception_handler(StoreError, pages.without_store)
-    app.add_exception_handler(Exception, pages.failed)
+    Problems(frame).install(app)
     return app
 
 
@@ -175,40 +173,11 @@ class Pages:
             return PlainTextResponse("the store does not answer", 503)
         return PlainTextResponse("ready")
 
-    def refused(self, _request: Request, error: Exception) -> Response:
-        """An address that is not there, or a method that is not allowed."""
-        assert isinstance(error, StarletteHTTPException)
-        if error.status_code == 303:
-            return Response(status_code=303, headers=error.headers)
-        said = _PLAINLY.get(error.detail, error.detail)
-        return self._frame.problem(error.status_code, said, error.headers)
-
-    def misread(self, _request: Request, _error: Exception) -> Response:
-        """A question in the address that nobody understands."""
-        return self._frame.problem(400, "That address cannot be understood.")
-
-    def without_store(self, _request: Request, _error: Exception) -> Response:
-        """The database does not answer."""
-        return self._frame.problem(503, "The store does not answer.")
-
-    def failed(self, _request: Request, _error: Exception) -> Response:
-        """An error that nobody foresaw: it is outside of the guard, so it brings its headers."""
-        answer = self._frame.problem(500, "This page failed in a way that it should not.")
-        for name, value in HEADERS.items():
-            answer.headers.setdefault(name, value)
-        return answer
-
     def _found(self, name: str) -> MonitorConfig:
         try:
             return self._config.monitor(name)
         except ConfigError:
             raise HTTPException(404, "There is no such monitor.") from None
-
-
-_PLAINLY = {
-    "Not Found": "There is no such page.",
-    "Method Not Allowed": "This page can only be read.",
-}
 
 
 def _same(config: Config) -> Config:
