@@ -43,6 +43,7 @@ class SpecRow:
     items: int
     alpha: Shown = Shown()
     seconds: Shown = Shown()
+    minutes: float = 0.0  #: of all its labels
     bits: Shown = Shown()  #: that a second annotator confirms, a label
     bits_a_minute: float | None = None
 

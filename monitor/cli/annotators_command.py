@@ -56,7 +56,8 @@ def _tell(name: str, found: Annotators) -> None:
         ends = f" [{interval[0]:.2f}, {interval[1]:.2f}]" if interval else ""
         click.echo(
             f"  {safe(spec.name)}: {spec.labels:,} labels of {spec.items:,} items, "
-            f"alpha {spec.agreement.value:.2f}{ends}, {_seconds(spec.seconds)} a label"
+            f"alpha {spec.agreement.value:.2f}{ends}, {_seconds(spec.seconds)} a label, "
+            f"{spec.minutes:,.0f} minutes in all"
         )
     for one in found.comparisons:
         click.echo(f"  {safe(one.answer)}")

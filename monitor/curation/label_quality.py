@@ -29,6 +29,7 @@ class SpecQuality:
     items: int
     agreement: Agreement  #: Krippendorff's alpha: nominal, ordinal (ratings), or by overlap
     seconds: Figure  #: of one label: median, capped
+    minutes: float  #: of all labels whose time is known, capped
     bits: Figure | None  #: a label, that two annotators share; None: no classes, or too few
 
     @property
@@ -92,6 +93,7 @@ def _quality(given: Sequence[Given], rng: np.random.Generator) -> SpecQuality:
         agreement = krippendorff_alpha(units, [float(one.value) for one in given], "ordinal")
     else:
         agreement = krippendorff_alpha(units, [as_class(one.value) for one in given])
+    seconds = capped(one.seconds for one in given)
     bounded = distance is None or first.type == "multi-label"
     return SpecQuality(
         type=first.type,
@@ -100,7 +102,8 @@ def _quality(given: Sequence[Given], rng: np.random.Generator) -> SpecQuality:
         labels=len(given),
         items=len(codes),
         agreement=agreement,
-        seconds=median(capped(one.seconds for one in given)),
+        seconds=median(seconds),
+        minutes=float(seconds.sum()) / 60,
         bits=_bits(units, [as_class(one.value) for one in given], rng) if bounded else None,
     )
 

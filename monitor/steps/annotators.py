@@ -13,7 +13,7 @@ import numpy as np
 from monitor.curation.given import Figure
 from monitor.curation.label_quality import Comparison, SpecQuality, by_spec, comparisons
 from monitor.curation.scorecards import Scorecard, scorecards
-from monitor.steps.consensus import spoken
+from monitor.steps.consensus import Spoken, spoken
 from monitor.store.store import Store
 
 
@@ -29,7 +29,11 @@ class Annotators:
 
 def annotators(store: Store, monitor: str) -> Annotators:
     """All that the stored labels say about who gave them."""
-    said = spoken(store, monitor)
+    return scored(spoken(store, monitor), monitor)
+
+
+def scored(said: Spoken, monitor: str) -> Annotators:
+    """The same of what annotators said."""
     rng = np.random.default_rng(zlib.crc32(monitor.encode()))
     specs = by_spec(said.given, rng=rng)
     return Annotators(
@@ -93,6 +97,7 @@ def _spec(spec: SpecQuality) -> dict[str, Any]:
         "alpha": _number(spec.agreement.value),
         "alpha_interval": spec.agreement.interval,
         "seconds_median": _figure(spec.seconds),
+        "minutes": spec.minutes,
         "bits": None if spec.bits is None else _figure(spec.bits),
         "bits_a_minute": rate,
     }

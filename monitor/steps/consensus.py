@@ -84,7 +84,11 @@ def spoken(store: Store, monitor: str) -> Spoken:
 
 def labelled(store: Store, monitor: str, method: Method = "dawid-skene") -> list[Labelled]:
     """The label of each row that has one, rows in the order of their first answers."""
-    said = spoken(store, monitor)
+    return decided(spoken(store, monitor), method)
+
+
+def decided(said: Spoken, method: Method = "dawid-skene") -> list[Labelled]:
+    """The same of what annotators said."""
     by_row: dict[str, list[Given]] = defaultdict(list)
     for one in said.given:
         by_row[str(one.item)].append(one)

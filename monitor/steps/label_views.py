@@ -11,9 +11,9 @@ from monitor.config import MonitorConfig
 from monitor.curation.given import Figure
 from monitor.curation.label_quality import SpecQuality
 from monitor.curation.scorecards import Scorecard
-from monitor.steps.annotators import annotators
+from monitor.steps.annotators import scored
 from monitor.steps.bought import Bought, bought
-from monitor.steps.consensus import labelled
+from monitor.steps.consensus import decided, spoken
 from monitor.store.records import QueueRow
 from monitor.store.store import Store
 from reports.label_view import AnnotatorRow, BoughtPoint, LabelsView, Shown, SpecRow
@@ -31,8 +31,8 @@ _RESTS_ON = (
 
 def labels(store: Store, monitor: MonitorConfig, zone: tzinfo) -> LabelsView | None:
     """Who gave the labels of a monitor, what they cost and bought; None when there are none."""
-    found = annotators(store, monitor.name)
-    given = labelled(store, monitor.name, monitor.queue.consensus)
+    said = spoken(store, monitor.name)
+    found, given = scored(said, monitor.name), decided(said, monitor.queue.consensus)
     if not given:
         return None
     gained = bought(store, monitor.name, given, regression=monitor.queue.type == "regression")
@@ -99,6 +99,7 @@ def _spec(spec: SpecQuality) -> SpecRow:
             n=spec.agreement.labels,
         ),
         seconds=_shown(spec.seconds),
+        minutes=spec.minutes,
         bits=Shown() if spec.bits is None else _shown(spec.bits),
         bits_a_minute=spec.bits_a_minute,
     )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC
 from zoneinfo import ZoneInfo
 
@@ -167,3 +168,29 @@ def test_predictions_stand_for_classes_where_labels_are_missing():
     assert queue["class true"] == 0.5
     assert queue["group=north and class true"] == 0.5
     assert queue["group=north"] == 1.0
+
+
+def test_what_production_has_and_the_labels_lack_is_weighted_by_the_chances():
+    rng = np.random.default_rng(5)
+    pred = np.where(rng.random(3_000) < 0.3, "bag", "shoe")
+    table = pa.table({"pred": pred, "x": rng.normal(size=3_000)})
+    profile = monitor.compare(table, table, prediction="pred").judged.context.current
+    roles = Roles(prediction="pred")
+
+    def labelled(bags: int, shoes: int, chance: float) -> list[NewQueueRow]:
+        made = [row(i, pred="bag" if i < bags else "shoe") for i in range(bags + shoes)]
+        chances = [chance] * bags + [0.1] * shoes
+        return [
+            replace(one, inclusion_probability=chance)
+            for one, chance in zip(made, chances, strict=True)
+        ]
+
+    def lack(rows: list[NewQueueRow]) -> list[str]:
+        found = cells.lacking(profile, profile, [], roles, labelled=rows)
+        return [cell.name for cell in found[1]]
+
+    # Nine tenths are bags, each drawn with ten times the chance of a shoe: 0.47 of production.
+    assert lack(labelled(90, 10, 1.0)) == []
+    # As often as shoes they would be 0.9 of production, and shoes would be lacking.
+    assert lack(labelled(190, 10, 0.1)) == ["class shoe"]
+    assert lack([]) == []
