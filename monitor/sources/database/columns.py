@@ -139,7 +139,8 @@ def guessed(values: Sequence[Any]) -> pa.DataType:
             if kinds == {bool}:
                 return pa.bool_()
             return pa.int64() if kinds <= {int, bool} else pa.float64()
-        dtype = pa.array(there).type if there else pa.string()
+        text = not there or any(isinstance(value, str) for value in there)
+        dtype = pa.string() if text else pa.array(there).type
         if pa.types.is_timestamp(dtype):
             return UTC_MICROSECONDS if dtype.tz else _NAIVE
         kept = (pa.types.is_date, pa.types.is_binary, pa.types.is_list)
