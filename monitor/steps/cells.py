@@ -77,7 +77,7 @@ def _weighted(
     """Drawn rows in each cell by 1/π, scaled to their effective number (Σ1/π)²/Σ1/π²."""
     drawn = [row for row in rows if row.inclusion_probability is not None]
     weight = [1 / (row.inclusion_probability or 1.0) for row in drawn]
-    if axis == _LABELS or not weight:  # the label of a queue row is not in it
+    if not weight:
         return {}, 0.0
     size = sum(weight) ** 2 / sum(one * one for one in weight)
     scaled = [one * size / sum(weight) for one in weight]

@@ -16,5 +16,4 @@ def label_part(
         return None, ()
     from monitor.steps import label_views  # noqa: PLC0415 - statistics that take a second to load
 
-    shown = label_views.labels(store, monitor, monitor.zone)
-    return shown, label_views.rows(store, monitor.name)
+    return label_views.labels(store, monitor, monitor.zone)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import tzinfo
 from itertools import islice
 
 from monitor.config import MonitorConfig
-from monitor.curation.given import Figure
+from monitor.curation.given import Figure, as_class
 from monitor.curation.label_quality import SpecQuality
 from monitor.curation.scorecards import Scorecard
 from monitor.steps.annotators import scored
 from monitor.steps.bought import Bought, bought
-from monitor.steps.consensus import decided, spoken
+from monitor.steps.consensus import Labelled, decided, spoken, usable
 from monitor.store.records import QueueRow
 from monitor.store.store import Store
 from reports.label_view import AnnotatorRow, BoughtPoint, LabelsView, Shown, SpecRow
@@ -29,14 +30,16 @@ _RESTS_ON = (
 )
 
 
-def labels(store: Store, monitor: MonitorConfig, zone: tzinfo) -> LabelsView | None:
-    """Who gave the labels of a monitor, what they cost and bought; None when there are none."""
+def labels(
+    store: Store, monitor: MonitorConfig, zone: tzinfo
+) -> tuple[LabelsView | None, tuple[QueueRow, ...]]:
+    """Who gave the labels of a monitor, what they cost and bought; and the labelled rows."""
     said = spoken(store, monitor.name)
     found, given = scored(said, monitor.name), decided(said, monitor.queue.consensus)
     if not given:
-        return None
+        return None, ()
     gained = bought(store, monitor.name, given, regression=monitor.queue.type == "regression")
-    return LabelsView(
+    shown = LabelsView(
         total=sum(card.labels for card in found.cards),
         items=len(given),
         disputed=sum(row.disputed or row.state == "disputed" for row in given),
@@ -51,12 +54,19 @@ def labels(store: Store, monitor: MonitorConfig, zone: tzinfo) -> LabelsView | N
         note=_RESTS_ON if gained else "",
         joined=gained.joined if gained else 0,
     )
+    return shown, tuple(_rows(store, monitor, given))
 
 
-def rows(store: Store, monitor: str) -> tuple[QueueRow, ...]:
-    """Rows of the queue that have a label, the newest windows' last."""
-    found = store.queue.every(monitor, states=("labelled", "accepted"), images=False)
-    return tuple(islice(found, _ROWS))
+def _rows(store: Store, monitor: MonitorConfig, given: Sequence[Labelled]) -> Iterator[QueueRow]:
+    """Rows of the queue that have a settled label, the label in the column of labels."""
+    label = monitor.columns.label
+    known = {row.row_id: row.label for row in given if usable(row)}
+    found = store.queue.every(monitor.name, states=("labelled", "accepted"), images=False)
+    for row in islice(found, _ROWS):
+        if label is None or row.row_id not in known:
+            yield row
+        else:
+            yield replace(row, data={**row.data, label: as_class(known[row.row_id])})
 
 
 def _annotator(card: Scorecard, skipped: int) -> AnnotatorRow:
