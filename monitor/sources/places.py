@@ -42,6 +42,12 @@ ENDINGS: dict[str, Format] = {
 }
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4", ".br": "brotli"}
 
+_STORES = {
+    "s3": "S3FileSystem",
+    "gs": "GcsFileSystem",
+    "gcs": "GcsFileSystem",
+    "az": "AzureFileSystem",
+}
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 #: What disks of other machines say when those do not answer.
 _PASSING = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.EINTR, errno.ENOLINK}
@@ -187,9 +193,8 @@ def _remote_place(
 def _open_filesystem(path: str, storage: Mapping[str, Any]) -> tuple[pafs.FileSystem, str]:
     scheme = path.partition("://")[0].lower()
     try:
-        if scheme in ("s3", "gs", "gcs") and storage:
-            kind = pafs.S3FileSystem if scheme == "s3" else pafs.GcsFileSystem
-            return kind(**storage), path.partition("://")[2]
+        if scheme in _STORES and (storage or scheme == "az"):
+            return _store(scheme, storage), path.partition("://")[2]
         if scheme in ("s3", "gs", "gcs", "hdfs", "abfs", "abfss"):
             native, inner = pafs.FileSystem.from_uri(path)
             return native, str(inner)
@@ -204,6 +209,17 @@ def _open_filesystem(path: str, storage: Mapping[str, Any]) -> tuple[pafs.FileSy
             "Check the scheme, and `storage_options`."
         )
         raise UnreadableSourceError(msg) from None
+
+
+def _store(scheme: str, storage: Mapping[str, Any]) -> pafs.FileSystem:
+    """An object store by the options of its class in pyarrow.fs."""
+    if scheme == "az":  # such URLs name the container, and not the account
+        account = os.environ.get("AZURE_STORAGE_ACCOUNT_NAME")
+        storage = {**({"account_name": account} if account else {}), **storage}
+        if "account_name" not in storage:
+            msg = "az:// needs `account_name` in `storage_options`, or AZURE_STORAGE_ACCOUNT_NAME"
+            raise ValueError(msg)
+    return getattr(pafs, _STORES[scheme])(**storage)
 
 
 def _of_folder(
