@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from monitor.checks.run import SEGMENT, key_of_series, segment_of
 from monitor.core.finding import Alarm
@@ -15,6 +16,8 @@ from monitor.steps.columns import Past
 from monitor.steps.hierarchy import Event, Place, event_of, named
 from monitor.steps.shown import Frame, Run
 from reports.view import AlarmView, Severity
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +39,7 @@ def told(run: Run, past: Past, frame: Frame) -> Told:
         and any(run.judged.findings[index].drifted for index in alarm.findings)
     ]
     event = event_of(
-        certain,
+        _oldest_first(certain, past),
         groups=run.groups,
         sample=run.baseline.pooled.sample.table if len(certain) > 1 else None,
         judged=len(
@@ -58,6 +61,11 @@ def told(run: Run, past: Past, frame: Frame) -> Told:
         verdict=_verdict(event),
         event=event_text,
     )
+
+
+def _oldest_first(keys: Sequence[str], past: Past) -> list[str]:
+    """What opened first explains the rest; of what opened together columns before groups."""
+    return sorted(keys, key=lambda key: (past.since.get(key, _NEVER), key.startswith(SEGMENT)))
 
 
 def _folded(views: Sequence[AlarmView]) -> list[AlarmView]:
@@ -116,14 +124,14 @@ def _sentence(event: Event, views: Sequence[AlarmView]) -> str:
     if len(alarms) < 2:
         return ""
     members = {f"column:{name}" for name in event.members}
-    roots = {event.root, f"column:{event.root}"} if event.level != "group" else set()
+    roots = {event.root} if event.level != "group" else set()
     rest = [view for key, view in alarms.items() if key not in members | roots]
     top = [view.subject for view in rest if not view.parent or view.parent not in alarms]
     below = [view.subject for view in rest if view.parent in alarms]
     names = {"dataset": "the data set as a whole"}
     root = named(event.members) if event.level == "group" else names.get(event.root)
     if root is None:
-        one = alarms.get(event.root) or alarms.get(f"column:{event.root}")
+        one = alarms.get(event.root)
         root = one.subject if one else f"`{event.root}`"
     parts = [f"One event of {len(alarms)} alarms. It begins with {root}"]
     if top:

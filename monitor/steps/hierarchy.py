@@ -40,7 +40,7 @@ class Event:
     """The open alarms of a window as one event."""
 
     places: Mapping[str, Place]
-    root: str = ""  #: "the group `weather`"; "" where there is but one alarm
+    root: str = ""  #: key of an alarm, or name of a group; "" where there is but one alarm
     level: Level = "column"
     members: tuple[str, ...] = ()  #: columns of a root that is a group, or the data set
     judged: int = 0  #: columns that are judged at all
@@ -57,7 +57,7 @@ def event_of(
 
     Parameters
     ----------
-    keys : of the open alarms that surely differ in this window.
+    keys : of the open alarms that surely differ in this window, the oldest first.
     groups : column -> the group that a person declared.
     sample : rows of the reference, to see which columns move together there.
     judged : number of columns that are judged.
@@ -78,8 +78,7 @@ def event_of(
     if families:
         name, members = max(families.items(), key=lambda pair: len(pair[1]))
         return Event(places=places, root=name, level="group", members=members, judged=judged)
-    first = columns[0] if columns else keys[0]
-    return Event(places=places, root=first, level="column" if columns else "figure", judged=judged)
+    return Event(places=places, root=keys[0], level=places[keys[0]].level, judged=judged)
 
 
 def named(names: Sequence[str], limit: int = _NAMED) -> str:
