@@ -16,6 +16,8 @@ from monitor.curation.rows import FloatArray
 CLIP = 5.0
 MAX_LEVELS = 20
 MAX_DIMENSIONS, PRINCIPAL = 256, 64
+#: Rows that principal directions are found from, and dimensions up to which exactly.
+_FITTED_ON, _MAX_EXACT = 5_000, 1_024
 _MIDDLE = (0.001, 0.999)
 
 
@@ -141,8 +143,7 @@ class Directions:
         mean = rows.mean(axis=0)
         directions, centred = None, rows - mean
         if rows.shape[1] > MAX_DIMENSIONS:
-            kept = min(PRINCIPAL, len(rows))
-            directions = randomized_svd(centred, kept, random_state=0)[2].T
+            directions = _principal(centred[:: -(-len(rows) // _FITTED_ON)])
             centred = centred @ directions
         deviation = centred.std(axis=0)
         return cls(mean, directions, np.where(deviation > 0, deviation, 1.0))
@@ -152,6 +153,17 @@ class Directions:
         rows = vectors(values, len(self.mean)) - self.mean
         scaled: FloatArray = rows if self.directions is None else rows @ self.directions
         return np.clip(scaled / self.deviation, -2 * CLIP, 2 * CLIP)
+
+
+def _principal(centred: FloatArray) -> FloatArray:
+    """Orthonormal directions of the largest spread, the largest first, shape (d, p)."""
+    kept = min(PRINCIPAL, len(centred))
+    if centred.shape[1] > _MAX_EXACT:
+        found: FloatArray = randomized_svd(centred, kept, n_iter=2, random_state=0)[2].T
+        return found
+    single = centred.astype(np.float32)
+    _, found = np.linalg.eigh((single.T @ single).astype(np.float64))
+    return found[:, : -kept - 1 : -1]
 
 
 def vectors(values: pa.ChunkedArray, dimensions: int | None = None) -> FloatArray:
