@@ -117,7 +117,9 @@ def _measure(store: Store, windows: int) -> None:
           lambda: pushes.unplanned(*place, states=["disputed"], limit=1))  # fmt: skip
     found = pushes.unplanned(*place, states=proposed, limit=5_000)
     new = [NewPush(queue_row_id=number, with_draft=True, spec_version=1) for number, _ in found]
-    timed("push: plan 5,000 rows", lambda: pushes.plan(*place, pushes=new), 1)
+    timed(
+        "push: plan 5,000 rows", lambda: pushes.plan(MONITOR, "label-studio", "annotators", new), 1
+    )
     timed("push: the next 200 rows", lambda: pushes.planned(*place, states=proposed, limit=200))
     _labels(store, windows)
 

@@ -15,11 +15,13 @@ from monitor.labeling.label_studio_answers import answer_of, moment
 from monitor.labeling.label_studio_tasks import labeling_config, object_of, task
 from monitor.labeling.spec import NEED_IMAGE, LabelSpec
 from monitor.labeling.tool import SECRET_HEADER, Answer, Changes, Outgoing, Sent, TaskRef
-from monitor.labeling.wire import Wire
+from monitor.labeling.wire import TooLargeError, Wire
 
 #: A look-up travels in the address of a GET, which servers bound (nginx: 8 kB).
 _LONGEST_LOOKUP = 4_000
 _PAGE = 100
+#: Of tasks without their data.
+_CHANGED_PAGE = 500
 #: Tasks are read again that changed so long before the cursor: a transaction may commit late.
 _OVERLAP = timedelta(seconds=60)
 #: `include` counts for the annotations inside of tasks too.
@@ -157,10 +159,16 @@ class LabelStudioServer:
         start = moment(cursor)
         since = None if start is None else start - _OVERLAP
         seen = set[int]()
-        newest, page = cursor, 1
+        newest, page, size = cursor, 1, _CHANGED_PAGE
         while True:
             what = [] if since is None else [_since(since)]
-            tasks = self._page(project, what, _CHANGED, page)
+            try:
+                tasks = self._page(project, what, _CHANGED, page, size=size)
+            except TooLargeError:
+                if size == 1:
+                    raise
+                page, size = 1, max(1, size // 4)
+                continue
             new = [one for one in tasks if one["id"] not in seen]
             seen.update(one["id"] for one in new)
             if tasks:
@@ -171,7 +179,7 @@ class LabelStudioServer:
                     answers=tuple(answer for one in new for answer in self._answers(one, spec)),
                     cursor=newest,
                 )
-            if len(tasks) < _PAGE:
+            if len(tasks) < size:
                 return
             # By time, not by page number: what changes meanwhile moves behind the page.
             last = moment(tasks[-1]["updated_at"])
@@ -258,6 +266,7 @@ class LabelStudioServer:
         page: int,
         *,
         order: str = "tasks:updated_at",
+        size: int = _PAGE,
     ) -> list[Mapping[str, Any]]:
         query = {"filters": {"conjunction": "and", "items": filters}, "ordering": [order]}
         params = {
@@ -266,7 +275,7 @@ class LabelStudioServer:
             "fields": "all",
             "include": fields,
             "page": page,
-            "page_size": _PAGE,
+            "page_size": size,
         }
         try:
             found: list[Mapping[str, Any]] = self._wire.get("/api/tasks", params)["tasks"]

@@ -24,6 +24,10 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0
 _BUSY = frozenset({429, 502, 503, 504})
 
 
+class TooLargeError(LabelingError):
+    """The answer is longer than what is read; ask for less at once."""
+
+
 @dataclass(slots=True)
 class Patience:
     """How long to wait before the next attempt: doubled each time, with full jitter."""
@@ -153,7 +157,7 @@ class Wire:
                 whole += chunk
                 if len(whole) > MAX_ANSWER:
                     msg = f"{self.name} at {self.url} answers {path} with more than 64 MB."
-                    raise LabelingError(msg)
+                    raise TooLargeError(msg)
             return _Answer(response.status_code, bytes(whole), response.headers)
 
     def _read(self, method: str, path: str, response: _Answer) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import secrets
 import signal
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from monitor.core.errors import LabelingError, UsageError
-from monitor.labeling.label_studio import labeling_config
+from monitor.labeling.label_studio import labeling_config, plugin
 from monitor.labeling.spec import LabelSpec
 from monitor.steps.pull import Overlap
 from monitor.steps.push import draft_is_shown
@@ -184,6 +185,7 @@ def killed_at(loop: Loop, proxy, job: str, request: int, *, after: bool) -> bool
     return process.returncode == -signal.SIGKILL
 
 
+@pytest.mark.slow
 def test_a_push_that_is_killed_at_any_request_makes_no_task_twice_and_loses_none(loop, http, proxy):
     loop.fill([row(n) for n in range(8)])
     deaths = 0
@@ -202,6 +204,7 @@ def test_a_push_that_is_killed_at_any_request_makes_no_task_twice_and_loses_none
     assert set(loop.counts()) == {"in_annotation"}
 
 
+@pytest.mark.slow
 def test_a_pull_that_is_killed_at_any_request_loses_no_label_and_doubles_none(loop, http, proxy):
     loop.fill([row(n) for n in range(8)])
     loop.push()
@@ -462,3 +465,53 @@ def test_the_token_is_for_that_server_alone():
     assert tool._wire.url == "http://127.0.0.1:1/base"
     assert TOKEN not in repr(tool)
     tool.close()
+
+
+BOX = {"x": 20.0, "y": 10.0, "width": 50.0, "height": 25.0, "label": "late"}
+RING = {"points": [[10.0, 10.0], [60.0, 10.0], [60.0, 40.0]], "label": "late"}
+IMAGE, NOTE = {"has_images": True}, {"text_field": "note"}
+KINDS = [
+    ("class", IMAGE, "late"),
+    ("class", NOTE, "late"),
+    ("multi-label", {}, ["late", "on time"]),
+    ("span", NOTE, [{"start": 2, "end": 9, "label": "late"}]),
+    ("box", IMAGE, [BOX, BOX | {"x": 0.0, "label": "on time"}]),
+    ("polygon", IMAGE, [RING]),
+    ("rating", {}, 4),
+    ("text", NOTE, "two words"),
+]
+
+
+@pytest.mark.parametrize("case", KINDS, ids=lambda case: case[0])
+def test_a_draft_of_any_type_that_is_submitted_as_it_is_comes_back_as_the_label(
+    loop, http, png, case
+):
+    kind, more, value = case
+    spec = LabelSpec(type=kind, classes=SPEC.classes, **more)
+    loop.fill([row(0, prediction=value, image=png, data={"note": "a note that is long enough"})])
+    assert loop.push(spec).without_prediction == []
+
+    (task,) = loop.tasks(http)
+    (draft,) = task["predictions"]
+    assert draft["score"] == 0.75
+    http.post(f"/api/tasks/{task['id']}/annotations/", json={"result": draft["result"]})
+    assert loop.pull(spec).refused == []
+    assert loop.labels() == [("r0", value, "active")]
+
+    exported = http.get(f"/api/projects/{loop.projects()[0]}/export", params={"exportType": "JSON"})
+    returned = plugin().read(io.BytesIO(exported.content), spec)
+    assert [(one.id, one.value, one.annotator) for one in returned.labels] == [
+        ("r0", value, "user 1")
+    ]
+
+
+def test_pages_of_changes_and_answers_that_are_too_large_lose_nothing(loop, http, monkeypatch):
+    loop.fill([row(n) for n in range(12)])
+    loop.push(batch=50)
+    for task in loop.tasks(http):
+        annotate(http, task["id"], "late")
+    monkeypatch.setattr("monitor.labeling.label_studio_server._CHANGED_PAGE", 8)
+    monkeypatch.setattr("monitor.labeling.wire.MAX_ANSWER", 3_000)
+
+    assert loop.pull().new == 12
+    assert loop.pull().new == 0
