@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from monitor.config import Config, MonitorConfig
+    from monitor.core.ports import Source
 
 
 @click.command()
@@ -73,7 +74,7 @@ def _monitor(config: Config, monitor: MonitorConfig) -> list[dict[str, Any]]:
     def source() -> str:
         place = Places(config.base).source(monitor)
         schema = check_roles(place, monitor.columns.roles(), labels_of(config, monitor))
-        return f"{place.describe()}, {len(schema.names)} columns"
+        return f"{place.describe()}, {len(schema.names)} columns{_seen(place, monitor)}"
 
     def reference() -> str:
         place = reference_source(Places(config.base), monitor)
@@ -87,11 +88,37 @@ def _monitor(config: Config, monitor: MonitorConfig) -> list[dict[str, Any]]:
         return f"engine {monitor.engine}, {len(checks)} checks"
 
     name = f"monitor {monitor.name}"
-    return [
+    tried = [
         _tried(f"{name}, source", source),
         _tried(f"{name}, reference", reference),
         _tried(name, engine),
     ]
+    if monitor.queue.tool is not None:
+        tried.append(_tried(f"{name}, annotation tool", lambda: _tool(monitor)))
+    return tried
+
+
+def _tool(monitor: MonitorConfig) -> str:
+    from monitor.steps.tool import tool_of
+
+    with tool_of(monitor) as tool:
+        return tool.check()
+
+
+def _seen(place: Source, monitor: MonitorConfig) -> str:
+    """Rows, times and version of a table, which answers that without being read."""
+    from monitor.core.ports import Pinned
+
+    if not isinstance(place, Pinned):
+        return ""
+    pinned = "".join(f", {key} {value}" for key, value in place.pinned().items())
+    if monitor.columns.timestamp is None:
+        return pinned
+    extent, rows = place.extent(monitor.columns.timestamp)
+    times = (
+        f" from {extent.start:%Y-%m-%d %H:%M} to {extent.end:%Y-%m-%d %H:%M} UTC" if extent else ""
+    )
+    return f", {rows:,} rows{times}{pinned}"
 
 
 def _channels(config: Config) -> list[dict[str, Any]]:
