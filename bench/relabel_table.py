@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -41,7 +41,8 @@ def _half(values: FloatArray) -> float:
     if len(values) < 2:
         return float("nan")
     spread = float(values.std(ddof=1)) / len(values) ** 0.5
-    return float(stats.t.ppf(0.975, len(values) - 1)) * spread
+    t = float(stats.t.ppf(0.975, len(values) - 1))
+    return t * spread
 
 
 def _gains(by_stream: dict[str, list[Result]]) -> None:
@@ -87,7 +88,9 @@ def _differences(by_stream: dict[str, list[Result]]) -> None:
         print(f"| {rule} | {mean:+.2f} ±{spread:.2f} | {where} | {below} | {above} |")
 
 
-def _holm(paired: Sequence[FloatArray], side: str, level: float = 0.05) -> int:
+def _holm(
+    paired: Sequence[FloatArray], side: Literal["less", "greater"], level: float = 0.05
+) -> int:
     """How many cells differ on that side (paired t, Holm over all cells)."""
     values = sorted(
         float(stats.ttest_1samp(one, 0, alternative=side).pvalue) if np.ptp(one) > 0 else 1.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -130,25 +130,28 @@ def select(
     set_aside = exclude | {row.id for row in asked}
     design = plan(candidates, reference, budget=budget, exclude=set_aside, floor=floor)
     drawn = draw_rows(design, rng) if budget > 0 else np.empty(0, dtype=np.intp)
+    return [*asked, *_queued(design, candidates, reference, drawn, first=len(asked))]
+
+
+def _queued(
+    design: Plan, candidates: Candidates, reference: ReferenceRows, drawn: IntArray, *, first: int
+) -> Iterator[QueueRow]:
+    """Drawn rows with their reasons and probabilities, numbered from `first`."""
     reasons = _reasons(design, candidates, reference)
     uniform = min(1.0, len(candidates.ids) / max(candidates.population, 1))
-    queue = list(asked)
-    for row in drawn:
+    for order, row in enumerate(drawn, start=first):
         unit = design.units.of_row[row]
         reason, text = reasons.of(int(row), int(design.units.sizes[unit]))
-        queue.append(
-            QueueRow(
-                id=candidates.ids[design.pool[row]],
-                reason=reason,
-                reason_text=text,
-                score=float(design.sizes[unit]),
-                inclusion_probability=float(design.row_probabilities[row] * uniform),
-                weight=WEIGHT,
-                order=len(queue),
-                copies=int(design.units.sizes[unit]),
-            )
+        yield QueueRow(
+            id=candidates.ids[design.pool[row]],
+            reason=reason,
+            reason_text=text,
+            score=float(design.sizes[unit]),
+            inclusion_probability=float(design.row_probabilities[row] * uniform),
+            weight=WEIGHT,
+            order=order,
+            copies=int(design.units.sizes[unit]),
         )
-    return queue
 
 
 def _pool(ids: Sequence[Hashable], exclude: AbstractSet[Hashable]) -> IntArray:
