@@ -40,7 +40,7 @@ def _half(values: FloatArray) -> float:
     """Half of the 95 % interval of a mean."""
     if len(values) < 2:
         return float("nan")
-    spread = float(values.std(ddof=1)) / len(values) ** 0.5
+    spread = float(values.std(ddof=1)) / float(np.sqrt(len(values)))
     t = float(stats.t.ppf(0.975, len(values) - 1))
     return t * spread
 
