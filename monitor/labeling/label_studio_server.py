@@ -62,6 +62,12 @@ class LabelStudioServer:
             self._access = _text(answer, "access")
         return {"Authorization": f"Bearer {self._access}"}
 
+    def check(self) -> str:
+        """Whether it answers and takes the token; see `tool.Tool.check`."""
+        me = _text(self._wire.get("/api/current-user/whoami"), "email")
+        release = self._wire.get("/api/version").get("release", "")
+        return f"Label Studio {release} at {self._wire.url}, as {me}"
+
     def open_project(
         self, title: str, spec: LabelSpec, annotators: int, *, project: str | None
     ) -> str:

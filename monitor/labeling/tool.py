@@ -68,6 +68,16 @@ class Tool(Protocol):
     tasks_per_project: int  #: a project that has so many is full
     batch: int  #: items in one call at most
 
+    def check(self) -> str:
+        """Whether it answers and takes the token: who and where, in a few words.
+
+        Raises
+        ------
+        LabelingError
+            It is not there, or does not want us.
+        """
+        ...
+
     def open_project(
         self, title: str, spec: LabelSpec, annotators: int, *, project: str | None
     ) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from monitor.cli.main import main
 from monitor.config import Config, load
 from monitor.scheduler.annotators import Annotators
 from monitor.scheduler.installation import Installation
@@ -153,3 +154,16 @@ def test_the_service_pushes_polls_and_hears_that_it_was_woken(label_studio: Stud
         hands.time += timedelta(seconds=61)
         annotators.exchange(threading.Event())
         assert store.labels.counts(name)["active"] == 2, "the poll needs no webhook"
+
+
+@pytest.mark.service
+def test_check_opens_the_tool(label_studio: Studio, tmp_path, capsys):
+    for url, code, says in (
+        (label_studio.url, "ok", "Label Studio 1.23.0 at"),
+        (label_studio.url + "/nothing", "FAIL", "HTTP 404"),
+    ):
+        config_in(tmp_path, url)
+        main(["check", "-c", str(tmp_path / "config.toml")])
+        (line,) = [one for one in capsys.readouterr().out.splitlines() if "annotation tool" in one]
+        assert line.startswith(code)
+        assert says in line
