@@ -105,15 +105,16 @@ class Queue:
         thumbnails are not read.
         """
         query = sa.select(QueueItemRow).where(QueueItemRow.monitor == monitor)
+        place: tuple[Any, ...] = _PLACE
         if window is not None:
-            within = (
-                QueueItemRow.window_start == window.start,
-                QueueItemRow.window_end == window.end,
+            query = query.where(
+                QueueItemRow.window_start == window.start, QueueItemRow.window_end == window.end
             )
-            query = query.where(*within)
+            place = _PLACE[1:]  # the whole of it would be read as no bound on the rest
         if after is not None:
-            ends = [sa.literal(end, item.type) for end, item in zip(after, _PLACE, strict=True)]
-            query = query.where(sa.tuple_(*_PLACE) > sa.tuple_(*ends))
+            last = after[-len(place) :]
+            ends = [sa.literal(end, item.type) for end, item in zip(last, place, strict=True)]
+            query = query.where(sa.tuple_(*place) > sa.tuple_(*ends))
         if not images:
             query = query.options(defer(QueueItemRow.image, raiseload=True))
         query = query.order_by(*_PLACE).limit(limit)

@@ -88,6 +88,19 @@ def test_states_are_counted_and_selected(store):
     assert [r.row_id for r in store.queue.every(MONITOR, states=["proposed"], page=1)] == ["1", "3"]
 
 
+def test_pages_of_one_window_and_of_several_states_keep_their_order(store):
+    for number in (1, 0):
+        run(store, number, queue=tuple(row(f"{number}.{n}", n) for n in range(7)))
+    store.queue.mark(MONITOR, ["0.2", "1.1"], "exported")
+
+    of_one = store.queue.every(MONITOR, window=week(1), page=2)
+    assert [r.row_id for r in of_one] == [f"1.{n}" for n in range(7)]
+    both = store.queue.every(MONITOR, states=["proposed", "exported"], page=3)
+    assert [r.row_id for r in both] == [f"{w}.{n}" for w in range(2) for n in range(7)]
+    assert store.queue.ids(MONITOR, among=["0.1", "1.1", "x"]) == {"0.1", "1.1"}
+    assert store.queue.ids(MONITOR, among=["0.1", "1.1"], except_window=week(0)) == {"1.1"}
+
+
 def test_marking_says_what_became_of_each_row(store):
     run(store, 0, queue=tuple(row(str(n), n) for n in range(3)))
     store.queue.mark(MONITOR, ["1"], "exported")
