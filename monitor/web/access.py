@@ -154,17 +154,25 @@ _FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 
 def refuse_other_sites(request: Request) -> None:
     """Raises 403 when a browser says that the request comes from a page that is not ours."""
-    site = request.headers.get("sec-fetch-site")
-    if site is not None and site not in {"same-origin", "none"}:
-        raise HTTPException(403, "This was sent from another site.")
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    site, origin = (request.headers.get(name) for name in ("sec-fetch-site", "origin"))
+    if site == "same-origin":  # no page can forge it; Origin may be "null" all the same
+        return
+    foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+    if foreign or site not in {None, "none"}:
+        security("other_site", origin=origin, site=site, path=request.url.path)
         raise HTTPException(403, "This was sent from another site.")
 
 
 def cookie_name(request: Request) -> str:
     """`__Host-` binds the cookie to this host and to TLS, where there is TLS."""
-    return f"__Host-{COOKIE}" if request.url.scheme == "https" else COOKIE
+    return f"__Host-{COOKIE}" if is_secure(request) else COOKIE
+
+
+def is_secure(request: Request) -> bool:
+    """Whether the visitor came by TLS: to us, or to the proxy that `base_url` names."""
+    address = urlsplit(getattr(request.app.state, "base_url", "") or "")
+    by_proxy = address.scheme == "https" and address.netloc == request.headers.get("host")
+    return request.url.scheme == "https" or by_proxy
 
 
 def _sign_in(request: Request) -> HTTPException:

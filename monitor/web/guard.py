@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, MutableMapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
@@ -12,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -42,10 +43,16 @@ class Guard:
     hosts : collection of str, optional
         Names that the page answers to; None: any. A page of somebody else whose name is made to
         point to 127.0.0.1 (DNS rebinding) would else read ours in the browser of its visitor.
+    base_url : str, optional
+        Where people find the page; with https:// browsers are told to come by TLS alone.
     """
 
-    def __init__(self, app: ASGIApp, *, hosts: Collection[str] | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, *, hosts: Collection[str] | None = None, base_url: str | None = None
+    ) -> None:
         self.app = app
+        address = urlsplit(base_url or "")
+        self._tls_name = address.netloc if address.scheme == "https" else None
         self.hosts = None if hosts is None else frozenset(host.lower() for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,12 +61,18 @@ class Guard:
             await self.app(scope, receive, send)
             return
 
+        name = Headers(scope=scope).get("host", "")
+        by_tls = scope.get("scheme") == "https" or (name != "" and name == self._tls_name)
+
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 add_headers(message)
+                if by_tls:
+                    headers = MutableHeaders(scope=message)
+                    headers.setdefault("Strict-Transport-Security", _ONLY_TLS)
             await send(message)
 
-        host = host_of(Headers(scope=scope).get("host", ""))
+        host = host_of(name)
         if self.hosts is not None and host not in self.hosts:
             text = (
                 "This page does not answer to that name. To put it behind a proxy, "
@@ -76,6 +89,8 @@ class Guard:
         await self.app(scope, limited, guarded)
 
 
+#: Two years, as browsers ask for it; other names of the same domain are not ours to bind.
+_ONLY_TLS = "max-age=63072000"
 _TOO_LARGE = f"A request may have {MAX_BODY:,} bytes."
 
 

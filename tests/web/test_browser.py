@@ -21,7 +21,10 @@ ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-PAGES = ["/", "/monitors/shop", "/monitors/shop/queue", "/reports/shop/2024-01-13.html"]
+PAGES = [
+    "/", "/monitors/shop", "/monitors/shop/alarms", "/monitors/shop/queue",
+    "/reports/shop/2024-01-13.html",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +99,18 @@ def test_the_first_tab_skips_to_the_content(browser, address):
 
     assert page.url.endswith("#main")
     context.close()
+
+
+def test_a_person_says_what_an_alarm_was(browser, address):
+    page = browser.new_page(locale="en-GB")
+    page.goto(f"{address}/monitors/shop")
+    page.get_by_role("link", name="Say what they were").click()
+    card = page.get_by_role("article").first
+    card.get_by_label("What was it?").select_option("expected")
+    card.get_by_label("Why").fill("a new sensor")
+    card.get_by_role("button", name="Save").click()
+
+    page.get_by_text("Judged expected by local").first.wait_for()
+    assert page.url == f"{address}/monitors/shop/alarms"
+    assert page.get_by_text("a new sensor").count() == 1
+    page.close()
