@@ -57,7 +57,7 @@ def budget(alarm: AlarmView) -> str:
     phrase = humanize.by_chance(alarm.once_in_years)
     if not phrase or (said and alarm.certain) or alarm.state == "closed":
         return ""
-    when = "" if alarm.certain else "At its strongest: "
+    when = "" if alarm.state == "opened" else "At its strongest: "
     return f"{when}{'e' if when else 'E'}vidence that would come by chance {phrase}."
 
 

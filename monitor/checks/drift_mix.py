@@ -149,14 +149,14 @@ def _sentence(context: Context, name: str, side: Side, segment: str, mix: Mix) -
         profiles = context.numeric(name)
         sd = standard_deviation(profiles[0]) if profiles else 0.0
         what, within = "of the mean", f"{mix.within / sd:+.2g} sd" if sd > 0 else "there"
-    share = f"{percent(mix.share)} ({percent(low)} … {percent(high)})"
+    share, ends = percent(mix.share), f"95 %: {percent(low)} … {percent(high)}"
     if high < 0.1:
-        return f"Another mix of {segment} explains none of the change {what} ({share})."
+        return f"Another mix of {segment} explains none of the change {what} ({share}, {ends})."
     if low > 0.9:
-        return f"The change {what} is another mix of {segment} alone ({share})."
+        return f"The change {what} is another mix of {segment} alone ({share}, {ends})."
     return (
-        f"{share} of the change {what} is another mix of {segment}; within its groups it is "
-        f"{within}."
+        f"{share} ({ends}) of the change {what} is another mix of {segment}; within its groups "
+        f"it is {within}."
     )
 
 

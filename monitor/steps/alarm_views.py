@@ -133,7 +133,9 @@ def _sentence(event: Event, views: Sequence[AlarmView]) -> str:
     if root is None:
         one = alarms.get(event.root)
         root = one.subject if one else f"`{event.root}`"
-    parts = [f"One event of {len(alarms)} alarms. It begins with {root}"]
+    number = len(alarms) - len(below)
+    many = f" of {number} alarms" if number > 1 else ""
+    parts = [f"One event{many}. It begins with {root}"]
     if top:
         parts.append(f"with it: {_listed(top)}")
     if below:

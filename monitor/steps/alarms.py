@@ -118,7 +118,8 @@ def alarm_of(
     if state == "closed":
         title = f"{_subject(key)} is as in the reference again."
     elif drifted:
-        title = f"{_subject(key)}: {findings[drifted[0]].message}"
+        told = findings[drifted[0]].message
+        title = f"{column_of_segment(key) if key.startswith(SEGMENT) else _subject(key)}: {told}"
     else:
         title = f"{_subject(key)} differs from the reference, though not surely in this window."
     return Alarm(key=key, state=state, title=title, findings=shown, once_in_years=once_in_years)

@@ -47,7 +47,7 @@ class NewMail:
 
     why: str  #: "first", "doubled", "escalated"
     message_id: str
-    keys: tuple[str, ...]  #: alarms that were open and not muted, the root first
+    keys: tuple[str, ...]  #: alarms that were open and not muted, new ones first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,7 +94,7 @@ def test_a_change_in_one_group_is_told_of_the_group(pipeline):
     assert ("carrier=C", "delay") in told(one)
     keys = {alarm["key"]: alarm["title"] for alarm in one["alarms"]}
     assert "segment:carrier=C/delay" in keys
-    assert "delay where carrier=C: Where carrier=C: values moved up" in keys[
+    assert "delay: Where carrier=C: values moved up" in keys[
         "segment:carrier=C/delay"
     ]  # fmt: skip
 
