@@ -22,6 +22,7 @@ from monitor.config import Config, MonitorConfig
 from monitor.core.columns import Column
 from monitor.core.errors import DriftloopError, LeaseLostError, UsageError
 from monitor.core.ports import Source
+from monitor.core.tracing import span
 from monitor.core.window import Window
 from monitor.evidence.types import Budget
 from monitor.profiles.sample import representative
@@ -122,7 +123,10 @@ class Pipeline:
     def run_leased(self, monitor: MonitorConfig, lease: Lease) -> dict[str, Any]:
         """Run the window of a lease; it is given back as failed when that raises."""
         try:
-            written, shown, run_id = self._commit(monitor, lease, self._measure(monitor, lease))
+            with span("driftloop.run", monitor=monitor.name, window=str(lease.window)):
+                done = self._measure(monitor, lease)
+                with span("driftloop.commit"):
+                    written, shown, run_id = self._commit(monitor, lease, done)
         except LeaseLostError:
             raise
         except Exception as error:
@@ -134,7 +138,8 @@ class Pipeline:
         except BaseException:
             self.store.ledger.release(lease)
             raise
-        self._draw(shown, self.report_path(monitor, lease.window), run_id)
+        with span("driftloop.draw", monitor=monitor.name, window=str(lease.window)):
+            self._draw(shown, self.report_path(monitor, lease.window), run_id)
         return written
 
     def backfill(
@@ -267,26 +272,29 @@ class Pipeline:
         second_opinions.check(setup.tests)
         engine = engine_of(monitor.engine, monitor.engine_options)
         labels, _ = persistently(lambda: labels_of(self.config, monitor), say=self.say)
-        baseline = self.references.obtain(monitor, setup, engine, labels, window)
+        with span("driftloop.reference"):
+            baseline = self.references.obtain(monitor, setup, engine, labels, window)
         memory = self._memory(monitor, baseline, window)
         self.say(f"{monitor.name}: reading {window}")
         again = partial(self.source, monitor)
-        whole = read_window(again, engine, baseline, window, setup, labels=labels, say=self.say)
+        with span("driftloop.read"):
+            whole = read_window(again, engine, baseline, window, setup, labels=labels, say=self.say)
         profile, parts = whole.profile, whole.parts
         budget, position = self.budget(monitor), memory.position()
-        judged = judge_window(
-            baseline,
-            setup,
-            profile,
-            baseline.observe(profile, parts),
-            recent=memory.recent(max(budget.scales) - 1),
-            position=position,
-            budget=budget,
-            window=window,
-            now=self.clock(),
-            notes=[*whole.notes, *failed_before(lease, self.store.ledger)],
-            deployment=self.versions.find(baseline, setup, profile, memory),
-        )
+        with span("driftloop.judge", rows=profile.rows):
+            judged = judge_window(
+                baseline,
+                setup,
+                profile,
+                baseline.observe(profile, parts),
+                recent=memory.recent(max(budget.scales) - 1),
+                position=position,
+                budget=budget,
+                window=window,
+                now=self.clock(),
+                notes=[*whole.notes, *failed_before(lease, self.store.ledger)],
+                deployment=self.versions.find(baseline, setup, profile, memory),
+            )
         told, people = telling.tell(judged, memory, monitor)
         rows = queue.propose(
             baseline,

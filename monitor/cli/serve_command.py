@@ -91,7 +91,7 @@ def command(
 
     limit_memory(memory_gb)
     with installation_of(context, config_path, upgrade=True) as home:
-        home.say = home.blocks.say = log
+        speak(home)
         clock = Clock(home, workers)
         if once:
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # which hands the window back
@@ -117,14 +117,15 @@ def run_clock(clock: Clock, *, every: float, grace: float) -> None:
     _stop(clock, scheduler, grace, signals)
 
 
-def log(text: str) -> None:
-    """Lines with the time, on standard error; nothing in them moves the cursor."""
-    from datetime import UTC, datetime
+def speak(home: Installation) -> None:
+    """Write down what happens, and trace it, as the config says."""
+    from monitor.core import logs, tracing
 
-    from reports.plain import clean
-
-    shown = "\n  ".join(clean(line) for line in text.splitlines())
-    say(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {shown}")
+    logs.configure(home.config.log.format)
+    home.say = home.blocks.say = logs.event
+    telemetry = home.config.telemetry
+    if telemetry.otlp_endpoint is not None:
+        tracing.configure(telemetry.otlp_endpoint, service=telemetry.service)
 
 
 def _with_page(

@@ -8,9 +8,9 @@ from monitor.cli.common import config_option
 from monitor.cli.serve_command import (
     every_option,
     grace_option,
-    log,
     memory_option,
     run_clock,
+    speak,
     workers_option,
 )
 
@@ -41,6 +41,6 @@ def command(
 
     limit_memory(memory_gb)
     with installation_of(context, config_path) as home:
-        home.say = home.blocks.say = log
+        speak(home)
         run_clock(Clock(home, workers), every=every, grace=grace)
     return 0

@@ -18,7 +18,13 @@ from monitor.config.cadence import Cadence
 from monitor.config.columns import ColumnsConfig, OverrideConfig, RuleConfig, Section, listed
 from monitor.config.events import EventConfig, SeasonConfig
 from monitor.config.moments import CronLine, Moment, Timezone, instant
-from monitor.config.service import Duration, HeartbeatConfig, RetentionConfig
+from monitor.config.service import (
+    Duration,
+    HeartbeatConfig,
+    LogConfig,
+    RetentionConfig,
+    TelemetryConfig,
+)
 from monitor.core.errors import ConfigError
 from monitor.core.window import Window
 
@@ -279,6 +285,8 @@ class Config(Section):
     web: WebConfig = WebConfig()
     retention: RetentionConfig = RetentionConfig()
     heartbeat: HeartbeatConfig = HeartbeatConfig()
+    log: LogConfig = LogConfig()
+    telemetry: TelemetryConfig = TelemetryConfig()
     alerts: tuple[AlertConfig, ...] = ()
     monitors: tuple[MonitorConfig, ...] = ()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pydantic
 from pydantic import BeforeValidator, Field
@@ -36,6 +36,19 @@ class RetentionConfig(Section):
     reports: Kept = timedelta(days=730)
     reports_gb: float = Field(20.0, gt=0)  #: of the folder; the oldest go first
     spool: Kept = timedelta(days=7)  #: downloads that are kept for the next window
+
+
+class LogConfig(Section):
+    """How `driftloop serve` and `worker` write down what they do."""
+
+    format: Literal["text", "json"] = "text"
+
+
+class TelemetryConfig(Section):
+    """Where spans of OpenTelemetry go; nowhere by default."""
+
+    otlp_endpoint: str | None = Field(None, pattern=r"^https?://[^\s]+$")
+    service: str = Field("driftloop", min_length=1, max_length=100)
 
 
 class HeartbeatConfig(Section):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from monitor.core import logs
 from monitor.core.errors import DriftloopError, LeaseLostError
 from monitor.scheduler.installation import Installation
 from monitor.store.records import Lease
@@ -55,7 +57,14 @@ class Worker:
         """
         monitor = self.home.config.monitor(lease.monitor)
         pipeline = self.pipeline()
-        task = _Task(lambda: pipeline.run_leased(monitor, lease))
+        with logs.bound(
+            monitor=lease.monitor,
+            window=str(lease.window),
+            run=lease.token[:12],
+            attempt=lease.attempt,
+        ):
+            context = copy_context()  # a new thread would else know nothing of it
+        task = _Task(lambda: context.run(pipeline.run_leased, monitor, lease))
         try:
             done = task.wait(monitor.timeout.total_seconds(), lambda: self._beat(lease))
         except BaseException:  # told to stop: whoever starts next runs it from its beginning

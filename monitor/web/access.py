@@ -14,6 +14,7 @@ from fastapi import HTTPException, Request
 from starlette.datastructures import FormData, Headers
 from starlette.routing import BaseRoute
 
+from monitor.core.logs import security
 from monitor.store.access import SCOPES, Principal
 from monitor.store.store import Store
 
@@ -105,8 +106,17 @@ class Access:
         visitor = self.visitor(request)
         VISITOR.set(visitor)
         if visitor is None:
+            if "authorization" in request.headers:
+                security("token_refused", method=request.method, path=request.url.path)
             raise _sign_in(request)
         if not visitor.principal.may(wanted):
+            security(
+                "forbidden",
+                name=visitor.principal.name,
+                scope=wanted,
+                method=request.method,
+                path=request.url.path,
+            )
             raise HTTPException(403, f"This needs the scope {wanted!r}, which you do not have.")
         if request.method not in SAFE and visitor.csrf:
             await self._prove(request, visitor)

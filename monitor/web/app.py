@@ -68,7 +68,8 @@ def create_app(
         openapi_url=None,
         dependencies=[Depends(access.check)],
     )
-    app.add_middleware(Guard, hosts=hosts)
+    app.state.base_url = config.report.base_url
+    app.add_middleware(Guard, hosts=hosts, base_url=config.report.base_url)
     pages = Pages(current, store, frame)
     for path, shown in (
         ("/", pages.overview),

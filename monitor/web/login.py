@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
+from monitor.core.logs import security
 from monitor.store.access import LIFETIME, LONGEST_PASSWORD
-from monitor.web.access import cookie_name, needs, public, refuse_other_sites
+from monitor.web.access import VISITOR, cookie_name, is_secure, needs, public, refuse_other_sites
 from monitor.web.throttle import Network, Throttle, address_of
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Login:
         address = address_of(peer, forwarded, self._proxies)
         wait = self._throttle.wait(address, name)
         if wait:
+            security("sign_in_throttled", name=name, address=address)
             answer = self._form(
                 there=local(next),
                 said=f"Too many tries. Try again in {math.ceil(wait / 60)} minutes.",
@@ -67,19 +69,24 @@ class Login:
         cookie = self._store.access.sign_in(name, password)
         if cookie is None:
             self._throttle.wrong(address, name)
+            security("sign_in_failed", name=name, address=address)
             answer = self._form(there=local(next), said="Name and password do not fit.")
             answer.status_code = 401
             return answer
         self._throttle.right(address, name)
+        security("signed_in", name=name, address=address)
         return _with_cookie(request, RedirectResponse(local(next), 303), cookie)
 
     @needs("read")
     def sign_out(self, request: Request) -> Response:
         """The session is over, here and in the store."""
+        visitor = VISITOR.get()
+        security("signed_out", name=visitor.principal.name if visitor else "")
         self._store.access.sign_out(request.cookies.get(cookie_name(request), ""))
         answer = RedirectResponse("/login", 303)
-        secure = request.url.scheme == "https"
+        secure = is_secure(request)
         answer.delete_cookie(cookie_name(request), secure=secure, httponly=True, samesite="lax")
+        answer.headers["Clear-Site-Data"] = '"cache"'
         return answer
 
     def _form(self, *, there: str, said: str = "") -> Response:
@@ -93,7 +100,7 @@ def _with_cookie(request: Request, answer: Response, cookie: str) -> Response:
         max_age=int(LIFETIME.total_seconds()),
         httponly=True,
         samesite="lax",  # strict would ask everybody who comes from a mail to sign in again
-        secure=request.url.scheme == "https",
+        secure=is_secure(request),
     )
     return answer
 

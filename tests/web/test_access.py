@@ -147,6 +147,38 @@ def test_over_tls_the_cookie_is_bound_to_the_host(app):
     assert "domain" not in cookie.lower()
 
 
+def test_behind_a_proxy_with_tls_the_cookie_is_secure_too(own, tmp_path):
+    config, store = own
+    address = config.report.model_copy(update={"base_url": "https://web"})
+    browser = Browser(create_app(config.model_copy(update={"report": address}), store))
+    signed = browser.sign_in()
+    elsewhere = Browser(browser.app, "http://127.0.0.1").sign_in()
+
+    assert signed.headers["set-cookie"].startswith("__Host-driftloop=")
+    assert signed.headers["strict-transport-security"].startswith("max-age=63072000")
+    assert elsewhere.headers["set-cookie"].startswith("driftloop=")
+    assert "strict-transport-security" not in elsewhere.headers
+
+
+def test_who_signs_in_and_who_is_refused_is_written_down(own, browser, capsys):
+    browser.sign_in("wrong password!\nforged line")
+    browser.sign_in(name="ann\n2026-01-01T00:00:00Z forged")
+    browser.sign_in()
+    token = own[1].access.create_token("ci", ["queue"])
+    browser("GET", "/", headers={"authorization": f"Bearer {token}"})
+    browser("GET", "/", headers={"authorization": "Bearer dl_wrong"})
+    browser("POST", "/logout", headers={"origin": "https://evil.example"})
+    lines = capsys.readouterr().err.splitlines()
+
+    kinds = [line.split(" ")[1] for line in lines]
+    assert kinds == [
+        "sign_in_failed", "sign_in_failed", "signed_in", "forbidden", "token_refused", "other_site"
+    ]  # fmt: skip
+    assert PASSWORD not in " ".join(lines)
+    assert token not in " ".join(lines)
+    assert 'name="ci"' in lines[3]
+
+
 @pytest.mark.parametrize("there", ["//evil.example", "https://evil.example", "/\\evil.example"])
 def test_signing_in_leads_to_no_other_site(browser, there):
     form = {"name": "ann", "password": PASSWORD, "next": there}

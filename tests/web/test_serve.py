@@ -214,11 +214,3 @@ def test_a_page_that_others_reach_asks_who_they_are(tmp_path, capsys, host, name
         pipeline.config = config.model_copy(update={"web": off})
         assert serve_command.names_of(host, pipeline) == names
         assert ("asks nobody who they are" in capsys.readouterr().err) == (names is None)
-
-
-def test_lines_of_the_log_cannot_move_the_cursor(capsys):
-    serve_command.log("a\x1b[2Jb\ntwo")
-
-    first, second = capsys.readouterr().err.splitlines()
-    assert first.endswith("Z a\N{REPLACEMENT CHARACTER}[2Jb")
-    assert second == "  two"
