@@ -39,11 +39,23 @@ def totals(reference: Reference) -> tuple[FloatArray, FloatArray]:
 
 
 def sides(reference: Reference) -> FloatArray:
-    """The sign a contrast must have to count: 1, -1, or 0 for both; shape (n_contrasts,)."""
-    table = reference.contrasts
+    """The sign a contrast must have to count: 1, -1, or 0 for both; shape (n_contrasts,).
+
+    Where a column is watched for a rise, its location, its skewness and its upper bins must rise
+    and its lower bins fall; of two levels ("false", "true") the second in order must rise, of
+    more any may. Spread and missing values have no direction.
+    """
+    table, layout = reference.contrasts, reference.layout
     wanted = [SIDES[one.alarm_on] for one in reference.judged]
     side = np.array(wanted, dtype=np.float64)[table.column]
-    directed = np.isin(table.kind, (LOCATION, LEVEL, SCALAR))
+    bins = np.flatnonzero(table.kind == BIN)
+    side[bins] *= np.sign(layout.scores[0, table.cell[bins]])
+    for column, one in enumerate(layout.series):
+        names = one.labels[:-1]  # the last one is OTHER
+        if one.kind == "categorical" and len(names) == 2 and one.alarm_on != "both":
+            least = int(layout.starts[column]) + names.index(min(names))
+            side[(table.kind == LEVEL) & (table.cell == least)] *= -1
+    directed = np.isin(table.kind, (LOCATION, SKEWNESS, BIN, LEVEL, SCALAR))
     result: FloatArray = np.where(directed, np.where(table.complement, -side, side), 0.0)
     return result
 

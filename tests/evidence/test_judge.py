@@ -151,6 +151,43 @@ def test_direction(rng, alarm_on, fires):
     assert location.fired is fires
 
 
+@pytest.mark.parametrize("shift", [-0.2, -0.1])
+def test_a_fall_fires_nothing_of_a_column_that_is_watched_for_a_rise(rng, shift):
+    past = [Observation({"x": bins(rng, 20_000)}) for _ in range(13)]
+    now = Observation({"x": bins(rng, 20_000, shift=shift)})
+    for alarm_on in ("rise", "fall", "both"):
+        series = [numeric("x", alarm_on=alarm_on)]
+        found = verdict(Reference.learn(series, [], past, design_effects={}), now, "x")
+        kinds = {one.kind for one in found.contrasts if one.fired}
+
+        assert found.fired is (alarm_on != "rise")
+        assert kinds <= (set() if alarm_on == "rise" else {"location", "bin", "tails"})
+
+
+@pytest.mark.parametrize(
+    ("names", "alarm_on", "fires"),
+    [
+        (("false", "true"), "rise", True),
+        (("true", "false"), "rise", True),
+        (("false", "true"), "fall", False),
+        (("1", "0"), "fall", False),
+    ],
+)
+def test_the_direction_of_two_levels_is_that_of_the_second(rng, names, alarm_on, fires):
+    """The share of true goes from 30 to 40 %, whichever of the two comes first."""
+
+    def counts(share: float) -> Observation:
+        true = int(rng.binomial(2000, share))
+        by_name = {"true": true, "1": true, "false": 2000 - true, "0": 2000 - true}
+        return Observation({"c": np.array([*(by_name[name] for name in names), 0, 0])})
+
+    series = [replace(categorical("c"), labels=(*names, "other"), alarm_on=alarm_on)]
+    past = [counts(0.3) for _ in range(13)]
+    reference = Reference.learn(series, [], past, design_effects={})
+
+    assert verdict(reference, counts(0.4), "c").fired is fires
+
+
 def test_the_gate_holds_back_a_sure_but_tiny_change(rng):
     past = [Observation({"x": bins(rng, 1_000_000)}) for _ in range(20)]
     now = Observation({"x": bins(rng, 1_000_000, shift=0.03)})
