@@ -33,13 +33,14 @@ FREQUENT = Budget(per_year=26.0)  # a column may fire once in two windows
         Cell(WANDERING),
         Cell(AR8),
         Cell(UNEQUAL, reference=26),
-        Cell(CLUSTERED, through=True, columns=10),
+        Cell(CLUSTERED, through=True, columns=10, windows=26),
         Cell(WEEKDAYS, reference=56, budget=DAILY, windows=365, calendar=True, columns=10),
     ],
     ids=["iid", "clustered", "tau", "memory", "unequal", "by rows", "weekdays"],
 )
 def test_years_in_which_nothing_happens_send_at_most_one_mail(cell: Cell):
-    stretches = 10 if cell.through else round(24 / cell.years)
+    wanted = 3 if cell.through or cell.budget is DAILY else 12
+    stretches = round(wanted / cell.years)
     mails = sum(clean_stretch(cell, seed)[0] for seed in range(stretches))
 
     # A budget of 1 a year; exactly that would exceed this in one case of 40.
@@ -87,12 +88,12 @@ def test_few_rows_keep_the_rate_that_a_generous_budget_allows():
 @pytest.mark.parametrize("rows", [200, 2000])
 def test_comparisons_of_equals_rarely_find_anything(rows):
     wrong = 0
-    for seed in range(300):
+    for seed in range(150):
         rng = np.random.default_rng([9, seed])
         cell = Cell(IID, rows=rows, columns=10)
         windows, _ = simulate(cell.world, columns(10), 9, rows, rng)
         reference = learned(cell, windows[:8], rng)
         wrong += any(one.fired for one in judge_once(reference, windows[8]).values())
 
-    # 5 % at most; three standard errors of 300 trials are 3.8 points.
-    assert wrong / 300 <= 0.05 + 0.038
+    # 5 % at most; three standard errors of 150 trials are 5.3 points.
+    assert wrong / 150 <= 0.05 + 0.053
