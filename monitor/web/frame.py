@@ -39,7 +39,10 @@ class Frame:
             csrf=visitor.csrf if visitor else "",
             **values,
         )
-        return HTMLResponse(text, headers={"Content-Security-Policy": _POLICY})
+        # Half a surrogate is a value that data may hold, and no page can.
+        return HTMLResponse(
+            text.encode("utf-8", "replace"), headers={"Content-Security-Policy": _POLICY}
+        )
 
     def problem(self, status: int, said: str, headers: Any = None) -> Response:
         """A page that says what is wrong."""

@@ -158,6 +158,7 @@ def _gauge(
 
 
 def _short(text: str) -> str:
+    text = text.encode("utf-8", "replace").decode()
     return text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 1] + "…"
 
 

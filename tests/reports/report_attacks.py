@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from report_making import START, WEEK
@@ -29,8 +30,8 @@ NASTY = (
 )
 
 
-def hostile() -> v.ReportView:
-    """Every text of the view is one of `NASTY`."""
+def hostile(texts: Sequence[str] = NASTY) -> v.ReportView:
+    """Every text of the view is one of these."""
     base = flights(12)
     columns = tuple(
         replace(
@@ -43,24 +44,24 @@ def hostile() -> v.ReportView:
             role=text,
             distances={text: float("nan")},
             bins=v.Bins(
-                labels=NASTY,
-                reference=(0.05,) * len(NASTY),
-                current=(float("nan"), *(0.05,) * (len(NASTY) - 1)),
+                labels=tuple(texts),
+                reference=(0.05,) * len(texts),
+                current=(float("nan"), *(0.05,) * (len(texts) - 1)),
             ),
             findings=(v.FindingView(check=text, message=text, segment=text, p_value=0.0),),
             drifted=i % 2 == 0,
             interval=(float("nan"), float("inf")),
             effect=float("inf") if i % 3 else float("nan"),
         )
-        for i, text in enumerate(NASTY)
+        for i, text in enumerate(texts)
     )
     return replace(
         base,
         columns=columns,
-        monitor=NASTY[1],
-        version=NASTY[0],
-        reference_label=NASTY[4],
-        current_label=NASTY[2],
+        monitor=texts[1 % len(texts)],
+        version=texts[0 % len(texts)],
+        reference_label=texts[4 % len(texts)],
+        current_label=texts[2 % len(texts)],
         alarms=tuple(
             v.AlarmView(
                 key=t,
@@ -72,13 +73,13 @@ def hostile() -> v.ReportView:
                 acknowledge=t,
                 once_in_years=0.01,
             )
-            for number, t in enumerate(NASTY)
+            for number, t in enumerate(texts)
         ),
         balance=tuple(
             v.BalanceView(
                 title=t, note=t, rows=(v.BalanceRow(label=t, reference=0.1, current=float("nan")),)
             )
-            for t in NASTY
+            for t in texts
         ),
         bias=tuple(
             v.BiasGroup(
@@ -90,10 +91,10 @@ def hostile() -> v.ReportView:
                 value=0.5,
                 interval=(0.0, float("inf")),
             )
-            for t in NASTY
+            for t in texts
         ),
-        performance=tuple(v.PerformanceView(metric=t, value=float("nan"), note=t) for t in NASTY),
-        quality=tuple(v.QualityView(check=t, message=t, column=t, rows=(t,) * 20) for t in NASTY),
+        performance=tuple(v.PerformanceView(metric=t, value=float("nan"), note=t) for t in texts),
+        quality=tuple(v.QualityView(check=t, message=t, column=t, rows=(t,) * 20) for t in texts),
         queue=tuple(
             v.QueueCard(
                 row_id=t,
@@ -103,13 +104,13 @@ def hostile() -> v.ReportView:
                 fields=((t, t),),
                 image_png=t.encode("utf-8", "replace"),
             )
-            for t in NASTY
+            for t in texts
         ),
-        marks=tuple(v.Mark(at=START + i * WEEK, label=t) for i, t in enumerate(NASTY[:8])),
-        notes=tuple(v.Note(text=t, kind=t) for t in NASTY),
-        queue_hint=NASTY[0],
-        budget_text=NASTY[0],
-        lacking=tuple(v.LackingCell(name=t, training=0.0, production=float("nan")) for t in NASTY),
-        report_url=NASTY[10],
+        marks=tuple(v.Mark(at=START + i * WEEK, label=t) for i, t in enumerate(texts[:8])),
+        notes=tuple(v.Note(text=t, kind=t) for t in texts),
+        queue_hint=texts[0 % len(texts)],
+        budget_text=texts[0 % len(texts)],
+        lacking=tuple(v.LackingCell(name=t, training=0.0, production=float("nan")) for t in texts),
+        report_url=texts[10 % len(texts)],
         verdict="",
     )
