@@ -43,11 +43,11 @@ class IpcReader(WithoutStatistics):
         names = [name for name in request.columns if name in self.schema.names]
         if not self._random:
             with self._stream() as stream:
-                yield from (batch.select(names) for batch in stream)
+                yield from (_proved(batch.select(names)) for batch in stream)
             return
         with self._file() as file:
             for index in range(file.num_record_batches):
-                yield file.get_batch(index).select(names)
+                yield _proved(file.get_batch(index).select(names))
 
     def sample(self, request: Request, _rows: int, tally: Tally) -> Iterator[pa.RecordBatch]:
         """Batches spread over the file."""
@@ -58,7 +58,7 @@ class IpcReader(WithoutStatistics):
         with self._file() as file:
             count = file.num_record_batches
             for index in np.unique(np.linspace(0, count - 1, min(_SAMPLED, count)).astype(int)):
-                yield file.get_batch(int(index)).select(names)
+                yield _proved(file.get_batch(int(index)).select(names))
 
     def _magic(self) -> bytes:
         with self._place.filesystem.open_input_stream(self._place.path, compression=None) as stream:
@@ -73,3 +73,9 @@ class IpcReader(WithoutStatistics):
                 self._place.path, compression=self._place.compression
             )
         )
+
+
+def _proved(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch, once its offsets and counts are right: Arrow believes what a file says of them."""
+    batch.validate(full=True)
+    return batch
