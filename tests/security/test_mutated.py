@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from security.mutate import wrong
 
 HERE = Path(__file__).parent
