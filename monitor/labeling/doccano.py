@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Iterable
 from typing import Any, BinaryIO, ClassVar
 
@@ -12,6 +13,9 @@ from monitor.labeling.returned import Returned
 from monitor.labeling.spec import LabelSpec
 from monitor.labeling.values import clean, plain
 
+_MAX_BYTES = 1 << 30
+#: Files of an export that are nobody's: all together, or not annotated.
+_NOBODY = frozenset({"all", "unknown"})
 TYPES = frozenset({"class", "multi-label", "span", "text", "rating"})
 
 
@@ -21,7 +25,8 @@ class Doccano:
     `text` is the text column of the label spec, else the row as lines of "column: value". The
     other keys are `driftloop_id` (by which answers are matched: doccano gives ids of its own),
     `id`, `monitor`, `window`, `reason`, `reason_text`, `score`, `inclusion_probability`, `weight`,
-    `prediction_score`, `model_version` and `data`. Choose "JSONL" and the column names `text` and
+    `prediction_score`, `model_version` and `row` (in doccano's export `data` would replace the
+    text). Choose "JSONL" and the column names `text` and
     `label` on doccano's import page.
     """
 
@@ -50,28 +55,50 @@ class Doccano:
         return count
 
     def read(self, source: BinaryIO, spec: LabelSpec) -> Returned:
-        """Read doccano's JSONL export."""
+        """Read doccano's JSONL export: a zip with a file for each annotator, or one such file.
+
+        Export approved documents only: doccano counts the drafts as answers of whoever imported
+        them.
+        """
         _check(spec)
         returned = Returned()
-        for number, line in enumerate(source, start=1):
-            if not line.strip():
-                continue
-            try:
-                record = json.loads(line)
-                key = str(record["driftloop_id"])
-                marks = record.get("label", record.get("entities", []))
-                value = _value(marks, spec)
-            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-                msg = (
-                    f"Line {number} is not of doccano's export of a driftloop queue "
-                    f"({type(error).__name__}: {str(error)[:100]})."
-                )
-                raise LabelingError(msg) from error
-            if marks:
-                returned.take(key, value, spec)
-            else:
-                returned.unlabelled.append(key)
+        if not zipfile.is_zipfile(source):
+            source.seek(0)
+            _read_lines(source, spec, returned, None)
+            return returned
+        with zipfile.ZipFile(source) as archive:
+            for entry in archive.infolist():
+                if entry.file_size > _MAX_BYTES:
+                    msg = f"{entry.filename[:100]!r} in the archive unpacks to more than 1 GB."
+                    raise LabelingError(msg)
+                name = entry.filename.rsplit("/", 1)[-1].removesuffix(".jsonl")
+                with archive.open(entry) as lines:
+                    who = None if name in _NOBODY else name
+                    _read_lines(lines, spec, returned, who)
         return returned
+
+
+def _read_lines(
+    lines: Iterable[bytes], spec: LabelSpec, returned: Returned, annotator: str | None
+) -> None:
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+            key = str(record["driftloop_id"])
+            marks = record.get("label", record.get("entities", []))
+            value = _value(marks, spec)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            msg = (
+                f"Line {number} is not of doccano's export of a driftloop queue "
+                f"({type(error).__name__}: {str(error)[:100]})."
+            )
+            raise LabelingError(msg) from error
+        if marks:
+            returned.take(key, value, spec, annotator)
+        else:
+            returned.unlabelled.append(key)
 
 
 def _check(spec: LabelSpec) -> None:
@@ -108,7 +135,7 @@ def _record(item: Item, spec: LabelSpec, text: str, count: ExportCount) -> dict[
         **facts(item),
         "prediction_score": plain(item.prediction_score),
         "model_version": plain(item.model_version),
-        "data": data,
+        "row": data,
     }
 
 

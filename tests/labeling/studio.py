@@ -59,15 +59,26 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def installed(package: str, version: str) -> Path:
-    """The Python of a virtual environment that has that package; made when it is not there."""
+def installed(package: str, version: str, *pins: str) -> Path:
+    """The Python of a virtual environment that has that package; made when it is not there.
+
+    `pins` are what it needs in a version that it forgot to name.
+    """
     folder = cache() / f"{package}-{version}"
     with locked(cache() / f"{package}-{version}.lock"):
         if not (folder / ".ready").exists():
             shutil.rmtree(folder, ignore_errors=True)
             for command in (
                 [sys.executable, "-m", "venv", str(folder)],
-                [str(folder / "bin/python"), "-m", "pip", "install", "-q", f"{package}=={version}"],
+                [
+                    str(folder / "bin/python"),
+                    "-m",
+                    "pip",
+                    "install",
+                    "-q",
+                    f"{package}=={version}",
+                    *pins,
+                ],
             ):
                 _run(command, package)
             (folder / ".ready").touch()

@@ -128,6 +128,20 @@ def test_doccano_returns_entities_of_its_newer_exports():
     assert returned.labels[0].value == [{"start": 0, "end": 4, "label": "cat"}]
 
 
+def test_doccano_s_archive_says_who_answered():
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, label in (("anna", "cat"), ("all", "=1")):
+            line = {"driftloop_id": name, "label": [label]}
+            archive.writestr(f"{name}.jsonl", json.dumps(line))
+    returned = doccano().read(content, CLASS)
+
+    assert [(one.id, one.value, one.annotator) for one in returned.labels] == [
+        ("anna", "cat", "anna"),
+        ("all", "=1", None),
+    ]
+
+
 def test_a_doccano_line_has_the_row_as_text_and_says_why_it_is_here(item):
     content, count = written(
         doccano, [item(image=b"x", data={"a": 1, "raw": b"y", "b": "z"})], CLASS
@@ -136,7 +150,7 @@ def test_a_doccano_line_has_the_row_as_text_and_says_why_it_is_here(item):
     line = json.loads(content.read())
     assert line["text"] == "a: 1\nb: z"
     assert (line["reason"], line["inclusion_probability"], line["label"]) == ("drifted", 0.02, [])
-    assert line["data"] == {"a": 1, "b": "z"}
+    assert line["row"] == {"a": 1, "b": "z"}
     assert count.dropped_values == {"image": 1, "raw": 1}
 
 
