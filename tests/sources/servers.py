@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -92,9 +93,15 @@ def mariadb() -> Iterator[str]:
             "--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0",
             "--skip-name-resolve", "--performance-schema=OFF",
         ]  # fmt: skip
-        with running(command, lambda: _listens(port)):
-            import pymysql  # noqa: PLC0415 - an extra
+        import pymysql  # noqa: PLC0415 - an extra
 
+        def answers() -> bool:
+            with contextlib.suppress(pymysql.err.OperationalError):
+                pymysql.connect(host="127.0.0.1", port=port, user="root").close()
+                return True
+            return False
+
+        with running(command, answers):
             with pymysql.connect(host="127.0.0.1", port=port, user="root") as connection:
                 connection.cursor().execute("CREATE DATABASE shop CHARACTER SET utf8mb4")
                 connection.cursor().execute("CREATE USER reader IDENTIFIED BY 's3cret-word'")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pyarrow as pa
@@ -149,7 +151,7 @@ def stored(folder: Path) -> list[Path]:
 
 
 def leftovers(folder: Path) -> list[Path]:
-    return list((folder / "inbox" / ".incoming").iterdir())
+    return list((folder / "inbox" / ".incoming").glob("*"))
 
 
 def test_posted_batches_are_run_like_any_other_rows(post, folder):
@@ -242,21 +244,25 @@ def test_a_get_is_not_answered(server):
 
 
 def test_a_sender_that_hangs_up_leaves_nothing(server, folder):
-    def torn() -> Iterator[bytes]:
-        yield arrow(table(0))[:300]
-        msg = "gone"
-        raise ConnectionError(msg)
+    body = arrow(table(0))
+    head = (
+        f"POST /v1/ingest/shop HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {TOKEN}\r\n"
+        f"Content-Type: {ARROW}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", urlsplit(server).port)) as sender:
+        sender.sendall(head.encode() + body[:300])
+        wait_until(lambda: leftovers(folder) != [])
 
-    headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": ARROW}
-    with pytest.raises(ConnectionError):
-        httpx.post(f"{server}/v1/ingest/shop", content=torn(), headers=headers)
-
-    for _ in range(100):
-        if leftovers(folder) == []:
-            break
-        time.sleep(0.05)
-    assert leftovers(folder) == []
+    wait_until(lambda: leftovers(folder) == [])
     assert stored(folder) == []
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if holds():
+            return
+        time.sleep(0.05)
+    pytest.fail("it did not come to that")
 
 
 def write(folder: Path, batch: pa.Table, name: str | None = None, **options: object):
@@ -296,15 +302,20 @@ def test_a_disk_that_fails_leaves_nothing_that_is_read(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("at", ["fsync", "replace"])
 def test_a_process_that_is_killed_leaves_no_half_batch(tmp_path, at):
+    (tmp_path / "sent").write_bytes(arrow(table(0)))
     program = f"""
-import os, signal, sys
+import os, signal
 from pathlib import Path
-from tests.sources.test_ingest import table, write
-import monitor.sources.spool as spool
+from monitor.sources import spool
+from monitor.sources.http import Http
 def die(*_): os.kill(os.getpid(), signal.SIGKILL)
 if {at!r} == "fsync": spool.os.fsync = die
 else: Path.replace = die
-write(Path({str(tmp_path)!r}), table(0), "a")
+inbox = Http(Http.Options(folder="inbox"), {str(tmp_path)!r}).spool
+with inbox.incoming() as file:
+    file.write(Path({str(tmp_path / "sent")!r}).read_bytes())
+    file.flush()
+    inbox.store(Path(file.name), "arrow", "a")
 """
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", program], cwd=root, check=False)

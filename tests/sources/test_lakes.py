@@ -14,10 +14,13 @@ import pyarrow.compute as pc
 import pydantic
 import pytest
 
+from monitor.config import load
 from monitor.core import plugins
 from monitor.core.errors import PluginError, SourceError, SourceNotFoundError
 from monitor.core.ports import Pinned, Source
 from monitor.core.window import Window
+from monitor.pipeline import Pipeline
+from monitor.store.store import Store
 
 from .makers import build
 
@@ -207,3 +210,39 @@ def test_secrets_of_catalogs_and_stores_are_not_shown():
         plugin = plugins.load("sources", kind)
         given = plugin.Options.model_validate(options)
         assert "s3cret-word" not in repr(given) + plugin(given).describe()
+
+
+CONFIG = """
+[[monitors]]
+name = "shop"
+window = "1d"
+[monitors.source]
+kind = "delta"
+path = "data"
+[monitors.reference]
+start = 2024-01-01
+end = 2024-01-11
+[monitors.columns]
+timestamp = "ts"
+"""
+
+
+def test_runs_and_references_keep_the_version_that_they_read(tmp_path):
+    lake = _delta(tmp_path)
+    first = lake.write(rows(range(11)))
+    (tmp_path / "config.toml").write_text(CONFIG)
+    config = load(tmp_path / "config.toml")
+    shop = config.monitor("shop")
+    with Store.open(config.store.url, upgrade=True) as store:
+        pipeline = Pipeline(config, store)
+        pipeline.run(shop, day(10))
+        second = lake.write(rows(range(11, 12)))
+        document = pipeline.run(shop, day(11))
+        runs = [store.runs.get("shop", day(number)) for number in (10, 11)]
+        reference = store.references.get("shop", 1)
+
+    assert [run.provenance["version"] for run in runs] == [first, second]
+    assert {run.provenance["source"] for run in runs} == {"Delta table data"}
+    assert reference.provenance["version"] == first
+    assert runs[0].provenance["table"] == runs[1].provenance["table"]
+    assert "provenance" not in document
