@@ -60,6 +60,8 @@ check: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench.first
 	$(BIN)/python -m bench.alarms --quick
+	$(BIN)/python -m bench.relabel --quick
+	$(BIN)/python -m bench.crowd
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

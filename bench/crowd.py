@@ -28,6 +28,9 @@ OWN: tuple[Method, ...] = ("majority", "dawid-skene")
 
 
 def main() -> None:
+    if not GOLD.exists():
+        print(f"skipped: {GOLD} is not there; name the test data in DRIFTLOOP_TEST_DATA")
+        return
     warnings.simplefilter("ignore")  # crowd-kit is older than pandas 3
     table = pq.read_table(GOLD).to_pandas()
     print("| task | items | labels | aggregator | accuracy | s |\n|---|---|---|---|---|---|")

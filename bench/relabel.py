@@ -27,7 +27,7 @@ from sklearn.linear_model import LogisticRegression
 
 from bench.peers_labels import RULES, Choice, FloatArray, Scene, driftloop
 from bench.relabel_table import print_tables
-from bench.streams import Named, Rows, Stream, streams
+from bench.streams import FOLDER, Named, Rows, Stream, streams
 from monitor.curation.estimate import Answers, estimate
 from monitor.curation.units import SHARE, copy_radius
 from monitor.curation.weights import training_weight
@@ -196,6 +196,9 @@ def main() -> None:
     options = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
     seeds = 4 if options.quick else options.seeds
+    if not FOLDER.exists():
+        print(f"skipped: {FOLDER} is not there; name the test data in DRIFTLOOP_TEST_DATA")
+        return
     chosen = [named for named in streams() if options.only in named.name]
     if options.own:
         CACHE.write_text("".join(f"{json.dumps(row)}\n" for row in _again(chosen)))
