@@ -133,12 +133,12 @@ def _copy_file(database: Database, path: Path) -> None:
         source: Any = connection.connection.driver_connection
         connection.rollback()
         # In one step, under a read transaction: writers go on in the log, and cannot restart it.
-        with closing(sqlite3.connect(path)) as target:
-            try:
+        try:
+            with closing(sqlite3.connect(path)) as target:
                 source.backup(target)
-            except sqlite3.Error as error:
-                msg = f"The backup {path} could not be made: {error}."
-                raise StoreError(msg) from error
+        except sqlite3.Error as error:
+            msg = f"The backup {path} cannot be written: {error}. Name another place."
+            raise StoreError(msg) from error
 
 
 def _copy_rows_out(database: Database, path: Path) -> None:
@@ -189,8 +189,7 @@ def _rows_of(connection: sa.Connection, table: sa.Table) -> Iterator[dict[str, A
 
 def _move_sequence(connection: sa.Connection, table: sa.Table) -> None:
     """PostgreSQL's counters know nothing of ids that were given."""
-    keys = list(table.primary_key.columns)
-    if connection.dialect.name != "postgresql" or len(keys) != 1 or keys[0].name != "id":
+    if connection.dialect.name != "postgresql" or table.autoincrement_column is None:
         return
     connection.execute(
         sa.text(

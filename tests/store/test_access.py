@@ -101,6 +101,9 @@ def test_a_token_works_until_it_is_revoked_or_over(timed, hands):
     [
         ("ann", "short", ["read"], "12 to 128 characters"),
         ("ann", "x" * 129, ["read"], "12 to 128 characters"),
+        ("ann", "password1234", ["read"], "easy to guess"),
+        ("ann", "driftloop1234", ["read"], "easy to guess"),
+        ("ann", "x" * 128, ["read"], "easy to guess"),
         ("an n", PASSWORD, ["read"], "is no name"),
         ("ann", PASSWORD, ["root"], "Scopes are read, queue, admin"),
         ("ann", PASSWORD, [], "none was given"),
@@ -130,3 +133,18 @@ def test_a_key_is_made_once_and_is_one_for_all_processes(store, open_store):
     assert len(key) == 32
     assert open_store().access.key("links") == key
     assert store.access.key("forms") != key
+
+
+def test_a_person_changes_the_password_they_know(store):
+    store.access.add_user("ann", PASSWORD)
+    cookies = [store.access.sign_in("ann", PASSWORD) for _ in range(2)]
+
+    assert len(store.access.sessions("ann")) == 2
+    assert not store.access.change_password("ann", "wrong", PASSWORD + " two")
+    assert not store.access.change_password("bob", PASSWORD, PASSWORD + " two")
+    assert store.access.change_password("ann", PASSWORD, PASSWORD + " two")
+    assert [store.access.session(cookie) for cookie in cookies] == [None, None]
+    assert store.access.sign_in("ann", PASSWORD) is None
+    again = store.access.sign_in("ann", PASSWORD + " two")
+    store.access.sign_out_everywhere("ann")
+    assert store.access.session(again) is None
