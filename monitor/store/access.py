@@ -22,6 +22,9 @@ from monitor.store.passwords import hashed, matches
 #: read: pages and figures; queue: rows and labels; admin: alarms, monitors, everything.
 SCOPES = ("read", "queue", "admin")
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 128
+#: A password that needs fewer guesses is refused: the 30,000 most common are among them.
+FEWEST_GUESSES = 1e8
+_JUDGED = 64
 #: A browser that was not used for so long, or signed in so long ago, must sign in again.
 IDLE, LIFETIME = timedelta(hours=12), timedelta(days=7)
 _SEEN_EVERY = timedelta(minutes=5)
@@ -74,7 +77,7 @@ class Access:
             The name is taken or no name, the password too short, or a scope unknown.
         """
         _check_name(name)
-        row = UserRow(name=name, password=_password(password), scopes=_scopes(scopes))
+        row = UserRow(name=name, password=_password(password, name), scopes=_scopes(scopes))
         with self._database.writing() as session:
             if session.get(UserRow, name) is not None:
                 msg = f"There is a user {name!r} already; `driftloop user password` changes it."
@@ -84,7 +87,7 @@ class Access:
 
     def set_password(self, name: str, password: str) -> None:
         """Another password; every browser that was signed in must sign in again."""
-        changed = _password(password)
+        changed = _password(password, name)
         with self._database.writing() as session:
             _user(session.get(UserRow, name), name).password = changed
             session.execute(sa.delete(SessionRow).where(SessionRow.user == name))
@@ -141,6 +144,35 @@ class Access:
                     sa.update(SessionRow).where(SessionRow.digest == digest).values(seen_at=now)
                 )
         return _principal(found[1].name, found[1].scopes)
+
+    def sessions(self, name: str) -> list[datetime]:
+        """When that person signed in, for each browser that is still signed in."""
+        query = sa.select(SessionRow).where(SessionRow.user == name)
+        with self._database.reading() as session:
+            now = self._database.now(session)
+            rows = session.scalars(query.order_by(SessionRow.created_at)).all()
+            return [row.created_at for row in rows if not _is_over(row, now)]
+
+    def sign_out_everywhere(self, name: str) -> None:
+        """Every browser of that person must sign in again."""
+        with self._database.writing() as session:
+            session.execute(sa.delete(SessionRow).where(SessionRow.user == name))
+
+    def change_password(self, name: str, current: str, password: str) -> bool:
+        """Another password for who knows the one of now; False where they do not.
+
+        Raises
+        ------
+        UsageError
+            The new one is too short, too long, or easy to guess.
+        """
+        with self._database.reading() as session:
+            row = session.get(UserRow, name)
+            stored = row.password if row is not None else None
+        if stored is None or not matches(current[:LONGEST_PASSWORD], stored):
+            return False
+        self.set_password(name, password)
+        return True
 
     def sign_out(self, cookie: str) -> None:
         """That cookie is worth nothing any more."""
@@ -246,11 +278,24 @@ def _check_name(name: str) -> None:
         raise UsageError(msg)
 
 
-def _password(password: str) -> str:
+def _password(password: str, name: str) -> str:
+    """Its hash. Any characters are allowed; what is easy to guess is not."""
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         msg = f"A password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters."
         raise UsageError(msg)
+    if _guesses(password, name) < FEWEST_GUESSES:
+        msg = "That password is easy to guess: it is common, or made of few parts. Take another."
+        raise UsageError(msg)
     return hashed(password)
+
+
+def _guesses(password: str, name: str) -> float:
+    """How many tries somebody who knows common passwords needs (Wheeler 2016)."""
+    from zxcvbn import zxcvbn  # noqa: PLC0415 - its lists take a while to load, and few need them
+
+    # What it has of time grows with the length; the first characters are hard enough to guess.
+    found = zxcvbn(password[:_JUDGED], user_inputs=[name, "driftloop", "drift", "monitor"])
+    return float(found["guesses"])
 
 
 def _scopes(scopes: Iterable[str]) -> str:

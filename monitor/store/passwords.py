@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import secrets
+import threading
 
 #: OWASP's least cost for scrypt is 2^17 at r = 8, p = 1 (or the like): 128 MiB for each try.
 _COST, _BLOCK, _PARALLEL = 2**17, 8, 1
@@ -37,16 +38,21 @@ def matches(secret: str, stored: str) -> bool:
     return hmac.compare_digest(found, _bytes(digest))
 
 
+#: Each needs 128 MiB: many at once, which anybody can ask for, wait for each other.
+_TURN = threading.BoundedSemaphore(2)
+
+
 def _scrypt(secret: str, salt: bytes, cost: int, block: int, parallel: int) -> bytes:
-    return hashlib.scrypt(
-        secret.encode("utf-8", "surrogatepass"),
-        salt=salt,
-        n=cost,
-        r=block,
-        p=parallel,
-        maxmem=256 * cost * block,
-        dklen=_LENGTH,
-    )
+    with _TURN:
+        return hashlib.scrypt(
+            secret.encode("utf-8", "surrogatepass"),
+            salt=salt,
+            n=cost,
+            r=block,
+            p=parallel,
+            maxmem=256 * cost * block,
+            dklen=_LENGTH,
+        )
 
 
 def _text(data: bytes) -> str:

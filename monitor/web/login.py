@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Form, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
+from monitor.core.errors import UsageError
 from monitor.core.logs import security
 from monitor.store.access import LIFETIME, LONGEST_PASSWORD
 from monitor.web.access import VISITOR, cookie_name, is_secure, needs, public, refuse_other_sites
@@ -37,6 +38,9 @@ class Login:
         router.add_api_route("/login", self.show, methods=["GET", "HEAD"])
         router.add_api_route("/login", self.sign_in, methods=["POST"])
         router.add_api_route("/logout", self.sign_out, methods=["POST"])
+        router.add_api_route("/account", self.account, methods=["GET", "HEAD"])
+        router.add_api_route("/account/password", self.change_password, methods=["POST"])
+        router.add_api_route("/account/sessions", self.sign_out_everywhere, methods=["POST"])
         return router
 
     @public
@@ -54,9 +58,7 @@ class Login:
     ) -> Response:
         """A session for who knows the password; the same answer for all others."""
         refuse_other_sites(request)
-        peer = request.client.host if request.client else ""
-        forwarded = request.headers.get("x-forwarded-for", "")
-        address = address_of(peer, forwarded, self._proxies)
+        address = self._address(request)
         wait = self._throttle.wait(address, name)
         if wait:
             security("sign_in_throttled", name=name, address=address)
@@ -89,8 +91,60 @@ class Login:
         answer.headers["Clear-Site-Data"] = '"cache"'
         return answer
 
+    @needs("read")
+    def account(self) -> Response:
+        """Where a person changes the password, and sees where they are signed in."""
+        return self._account()
+
+    @needs("read")
+    def change_password(
+        self, request: Request, current: Password = "", password: Password = ""
+    ) -> Response:
+        """Another password for who knows the one of now; every browser signs in again."""
+        name = _signed_in()
+        address = self._address(request)
+        if self._throttle.wait(address, name):
+            return self._account("Too many tries. Try again later.", 429)
+        try:
+            if not self._store.access.change_password(name, current, password):
+                self._throttle.wrong(address, name)
+                security("password_not_changed", name=name, address=address)
+                return self._account("The password of now is another one.", 403)
+        except UsageError as error:
+            return self._account(str(error), 400)
+        security("password_changed", name=name, address=address)
+        return RedirectResponse("/login", 303)
+
+    @needs("read")
+    def sign_out_everywhere(self) -> Response:
+        """Every browser must sign in again, this one too."""
+        name = _signed_in()
+        self._store.access.sign_out_everywhere(name)
+        security("signed_out_everywhere", name=name)
+        return RedirectResponse("/login", 303)
+
+    def _account(self, said: str = "", status: int = 200) -> Response:
+        name = _signed_in()
+        answer = self._frame.page(
+            "account.html.j2", name=name, since=self._store.access.sessions(name), said=said
+        )
+        answer.status_code = status
+        return answer
+
+    def _address(self, request: Request) -> str:
+        peer = request.client.host if request.client else ""
+        return address_of(peer, request.headers.get("x-forwarded-for", ""), self._proxies)
+
     def _form(self, *, there: str, said: str = "") -> Response:
         return self._frame.page("login.html.j2", there=there, said=said)
+
+
+def _signed_in() -> str:
+    """Who has a session here; tokens and visitors of this machine have no account."""
+    visitor = VISITOR.get()
+    if visitor is None or not visitor.signed_in:
+        raise HTTPException(404, "Nobody is signed in here.")
+    return visitor.principal.name
 
 
 def _with_cookie(request: Request, answer: Response, cookie: str) -> Response:

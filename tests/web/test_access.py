@@ -138,6 +138,39 @@ def field(page: httpx.Response) -> str:
     return found[1]
 
 
+def test_a_person_changes_the_password_and_signs_in_again(browser):
+    browser.sign_in()
+    page = browser("GET", "/account")
+    form = {"csrf": field(page), "current": PASSWORD, "password": PASSWORD + " two"}
+
+    assert "Signed in with 1 browser" in page.text
+    wrong = browser("POST", "/account/password", data={**form, "current": "wrong password"})
+    assert (wrong.status_code, "another one" in wrong.text) == (403, True)
+    easy = browser("POST", "/account/password", data={**form, "password": "password1234"})
+    assert (easy.status_code, "easy to guess" in easy.text) == (400, True)
+    assert browser("POST", "/account/password", data=form).status_code == 303
+    assert browser("GET", "/", headers=HTML).status_code == 303
+    assert browser.sign_in().status_code == 401
+    assert browser.sign_in(PASSWORD + " two").status_code == 303
+
+
+def test_signing_out_everywhere_ends_every_session(app, browser):
+    other = Browser(app)
+    for each in (browser, other):
+        each.sign_in()
+    csrf = field(browser("GET", "/account"))
+
+    assert browser("POST", "/account/sessions", data={"csrf": csrf}).status_code == 303
+    assert other("GET", "/", headers=HTML).status_code == 303
+
+
+def test_who_is_not_signed_in_has_no_account(own):
+    config, store = own
+    store.access.remove_user("ann")
+
+    assert Browser(create_app(config, store))("GET", "/account").status_code == 404
+
+
 def test_over_tls_the_cookie_is_bound_to_the_host(app):
     browser = Browser(app, "https://web")
     cookie = browser.sign_in().headers["set-cookie"]
