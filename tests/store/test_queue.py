@@ -159,3 +159,18 @@ def test_rows_of_old_windows_expire_unless_somebody_works_on_them(store):
         "3": "in_annotation",
         "4": "proposed",
     }
+
+
+def test_rows_that_were_drawn_are_counted_by_window_and_those_asked_for_are_not(store):
+    run(store, 0, queue=(row("a"), row("b", 1, copies=3)))
+    run(store, 1, queue=(row("c"),))
+    store.queue.add(MONITOR, week(1), [row("asked")])
+
+    assert store.queue.drawn(MONITOR) == {week(0): 2, week(1): 1}
+    assert [one.copies for one in store.queue.rows(MONITOR)] == [None, 3, None, None]
+
+
+def test_a_label_that_joined_a_reference_can_leave_it_again(store):
+    run(store, 0, queue=(row("a"),))
+    for state in ("labelled", "accepted", "labelled"):
+        assert store.queue.mark(MONITOR, ["a"], state).changed == ("a",)
