@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -159,20 +159,32 @@ class Iceberg(Table):
         """Rows of the window, from the files that can hold them."""
         del tally
         found = self._scan(clock, window, columns)
-        yield from found.to_arrow_batch_reader()
+        yield from self._batches(found, found.plan_files())
 
     def scan_some(
         self, rows: int, clock: Clock | None, window: Window | None
     ) -> Iterator[pa.RecordBatch]:
         """Some files from all over the table; all of a small one."""
+        found = self._scan(clock, window)
+        yield from self._batches(found, _enough(list(found.plan_files()), rows))
+
+    def _batches(self, found: DataScan, tasks: Iterable[FileScanTask]) -> Iterator[pa.RecordBatch]:
+        """Rows of files one after the other, so that memory does not grow with the table.
+
+        PyIceberg itself decodes files whole, and several ahead. A file with deleted rows is still
+        decoded whole.
+        """
         from pyiceberg.io.pyarrow import ArrowScan  # noqa: PLC0415 - an extra
 
-        found = self._scan(clock, window)
-        tasks = _enough(list(found.plan_files()), rows)
         reader = ArrowScan(
             self._table.metadata, self._table.io, found.projection(), found.row_filter
         )
-        yield from reader.to_record_batches(tasks)
+        streamed: Any = getattr(reader, "_record_batches_from_scan_tasks_and_deletes", None)
+        for task in tasks:
+            if streamed is None or task.delete_files:
+                yield from reader.to_record_batches([task])
+            else:
+                yield from streamed([task], {})
 
     def span(self, clock: Clock) -> Span | None:
         """By the statistics of the files, exact near both ends."""
