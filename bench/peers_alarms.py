@@ -234,7 +234,7 @@ def measure(folder: Path, jobs: list[Job], cache: Path) -> dict[str, str]:
         for tool in tools:
             try:
                 python = interpreter(name, wanted, cache)
-                command = [str(python), str(TOOLS), tool, str(folder)]
+                command = [str(python), "-P", str(TOOLS), tool, str(folder)]  # not `bench` for imports
                 environment = {**os.environ, "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
                 subprocess.run(command, check=True, capture_output=True, env=environment)
             except (subprocess.CalledProcessError, OSError) as error:

@@ -1,6 +1,6 @@
 """One tool over prepared windows, in the tool's own environment: no driftloop in here.
 
-    python bench/peers_alarms_tools.py TOOL FOLDER
+    python -P bench/peers_alarms_tools.py TOOL FOLDER
 
 FOLDER holds jobs, each a folder with `whole.parquet` (all windows of the reference, in order),
 `reference.parquet` (some rows of it) and `windows.parquet` (column `window`, from 0). Writes

@@ -25,7 +25,7 @@ class Merged:
     hits: FloatArray
     sampling: FloatArray  #: sampling variance of `value`
     memory: FloatArray  #: see `grid.memory`, shape (n_scales, n_contrasts, n_phis)
-    row: FloatArray  #: design row of the merged windows, shape (n_scales, rank)
+    row: FloatArray  #: design row of the merged windows on average, shape (n_scales, rank)
     said: BoolArray  #: whether there is anything to judge
 
     @property
@@ -63,8 +63,12 @@ def merge(
     numbers = _merge_scalars(reference, recent, back)
     value = np.concatenate([np.stack([one for one, _ in mean]), numbers[0]], axis=1)
     rows = np.concatenate([summed["rows"], numbers[1]], axis=1)
+    each_weight = [
+        np.concatenate([own[:, source], scalar], axis=1)
+        for own, scalar in zip(weights, numbers[4], strict=True)
+    ]
     design = _rows(reference, recent)
-    row = np.stack([design[one].mean(axis=0) for one in back])
+    places = np.stack([w.T @ design[one] for w, one in zip(each_weight, back, strict=True)])
     said = (rows > 0) & known(reference)
     said[:, : len(source)] &= np.stack([speaks for _, speaks in mean])
     sampling = table.design_effect / np.maximum(rows, 1.0)
@@ -72,12 +76,12 @@ def merge(
     return Merged(
         scales=tuple(scales),
         value=value,
-        expected=row @ reference.coefficients.T,
+        expected=(places * reference.coefficients).sum(axis=2),
         rows=rows,
         hits=np.concatenate([summed["hits"], np.zeros_like(numbers[0])], axis=1),
         sampling=sampling,
         memory=np.concatenate([remembered, numbers[3]], axis=1),
-        row=row,
+        row=places.mean(axis=1) if places.shape[1] else np.zeros((len(back), design.shape[1])),
         said=said,
     )
 
@@ -106,8 +110,8 @@ def _weights(amounts: FloatArray) -> FloatArray:
 
 def _merge_scalars(
     reference: Reference, recent: Sequence[Observation], back: Sequence[slice]
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Precision-weighted means of the scalars: value, windows, sampling variance, memory."""
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, list[FloatArray]]:
+    """Means of the scalars by precision: value, windows, sampling variance, memory, weights."""
     names = [one.name for one in reference.scalars]
     absent = (np.nan, np.nan)
     given = np.array([[one.scalars.get(name, absent) for name in names] for one in recent])
@@ -125,6 +129,7 @@ def _merge_scalars(
         np.stack([has[one].sum(axis=0).astype(np.float64) for one in back]),
         np.stack([(weight**2 * variance[one]).sum(axis=0) for weight, one in pairs]),
         np.stack([memory(weight.T) for weight in weights]),
+        weights,
     )
 
 

@@ -321,6 +321,21 @@ def test_a_calendar_takes_the_weekday_out(rng):
     assert judged(0.0).sight[1] < verdict(blind, now, "x").sight[1] / 2
 
 
+def test_a_window_without_rows_expects_nothing_of_the_others(rng):
+    weekend = (np.arange(8 * 7) % 7 >= 5).astype(float)
+    past = [
+        Observation({"x": bins(rng, 2000, shift=0.8 * day)}, calendar=(day,)) for day in weekend
+    ]
+    reference = Reference.learn([numeric("x")], [], past, design_effects={})
+    saturday = Observation({"x": bins(rng, 2000, shift=0.8)}, calendar=(1.0,))
+    friday = Observation({}, calendar=(0.0,))
+    often = replace(BUDGET, per_year=20)
+    found = judge(reference, [friday, saturday], position=2, budget=often)["x"]
+
+    assert not found.fired
+    assert all(abs(one.effect) < 0.1 for one in found.contrasts if one.kind == "location")
+
+
 def test_once_finds_what_changed_and_nothing_else(reference, rng):
     clean = judge_once(reference, window(rng))
     changed = judge_once(
