@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import anyio
 from fastapi import APIRouter, Request
@@ -19,10 +19,32 @@ from monitor.sources.http import Http
 from monitor.sources.payload import kind_of
 from monitor.sources.spool import Spool, Stored
 from monitor.web.access import public
+from monitor.web.api import Problem
 
 #: Batches that are parsed and written at the same time; others wait their turn.
 _AT_ONCE = 2
 _BATCH = "idempotency-key"
+
+
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The batch was there already."},
+    201: {"description": "The batch was stored."},
+    **{
+        status: {"model": Problem, "description": text}
+        for status, text in (
+            (400, "The batch cannot be read."),
+            (401, "The token of the source is missing or wrong."),
+            (403, "This inbox takes no batches now."),
+            (404, "No monitor of that name has an inbox."),
+            (409, "Another batch has that id."),
+            (411, "The length is not said."),
+            (413, "The batch is too large."),
+            (415, "Neither Arrow IPC nor JSON lines."),
+            (503, "The batch cannot be stored now."),
+            (507, "The inbox is full."),
+        )
+    },
+}
 
 
 class Ingest:
@@ -36,7 +58,9 @@ class Ingest:
     def router(self) -> APIRouter:
         """Its one route. Who may post is proved by the token of the monitor's source."""
         router = APIRouter()
-        router.add_api_route("/v1/ingest/{name}", self.post, methods=["POST"])
+        router.add_api_route(
+            "/v1/ingest/{name}", self.post, methods=["POST"], responses=_ANSWERS, status_code=201
+        )
         return router
 
     @public
