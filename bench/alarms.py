@@ -13,6 +13,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
+import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -92,7 +94,7 @@ def measure(options: argparse.Namespace, run: Run) -> dict[str, Any]:
     """Both tables, printed while they are made."""
     cells = [one for one in CELLS if options.only in one.title]
     saved = json.loads(SAVED.read_text()) if options.save and SAVED.exists() else {}
-    found: dict[str, Any] = {"clean": saved.get("clean", {}), "power": saved.get("power", {})}
+    found = {"commands": [], "clean": {}, "power": {}, **saved}
     print(CLEAN_HEAD)
     for cell in [] if options.no_clean else cells:
         years = options.years if cell.main else options.years / 4
@@ -115,17 +117,20 @@ def _keep(found: dict[str, Any], options: argparse.Namespace) -> None:
     """Each cell is saved when it is done: a long run that is stopped loses one cell."""
     if not options.save:
         return
-    command = f"OMP_NUM_THREADS=1 python -m bench.alarms --years {options.years} --save"
+    command = f"OMP_NUM_THREADS=1 python -m bench.alarms {shlex.join(sys.argv[1:])}"
+    if command not in found["commands"]:
+        found["commands"].append(command)
     RESULTS.mkdir(exist_ok=True)
     made = SAVED.with_suffix(f".{os.getpid()}")
-    made.write_text(json.dumps({"command": command, **found}, indent=1) + "\n")
+    made.write_text(json.dumps(found, indent=1) + "\n")
     made.replace(SAVED)
 
 
 def table() -> None:
     """The saved tables."""
     saved = json.loads(SAVED.read_text())
-    print(f"Made by `{saved['command']}`.\n\n{CLEAN_HEAD}")
+    print("Made by", *(f"`{one}`" for one in saved["commands"]), sep="\n")
+    print(f"\n{CLEAN_HEAD}")
     for cell in CELLS:
         if cell.title in saved["clean"]:
             print(clean_row(saved["clean"][cell.title]))

@@ -57,6 +57,13 @@ PEER_CELLS = tuple(
 )
 POWER_CELLS = (Cell(IID, windows=8), Cell(CLUSTERED, windows=8))
 QUIET = 2
+#: One thread, and no telemetry.
+QUIETLY = {
+    "OMP_NUM_THREADS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "DO_NOT_TRACK": "1",
+    "NML_DISABLE_USAGE_LOGGING": "1",
+}
 #: Online detectors take minutes for a reference: a clean year of each world, and shifts when iid.
 ONLINE_JOBS = ("clean 1 0", "clean 4 0", *(f"power 0 {number} 0" for number in range(3)))
 
@@ -234,8 +241,14 @@ def measure(folder: Path, jobs: list[Job], cache: Path) -> dict[str, str]:
         for tool in tools:
             try:
                 python = interpreter(name, wanted, cache)
-                command = [str(python), "-P", str(TOOLS), tool, str(folder)]  # not `bench` for imports
-                environment = {**os.environ, "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+                command = [
+                    str(python),
+                    "-P",
+                    str(TOOLS),
+                    tool,
+                    str(folder),
+                ]  # not `bench` for imports
+                environment = os.environ | QUIETLY
                 subprocess.run(command, check=True, capture_output=True, env=environment)
             except (subprocess.CalledProcessError, OSError) as error:
                 text = getattr(error, "stderr", b"") or str(error).encode()

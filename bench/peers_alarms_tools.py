@@ -81,19 +81,21 @@ def tabular(reference: pd.DataFrame, windows: list[pd.DataFrame]) -> Scores:
                 parts.append(values.map(codes[name]).fillna(len(codes[name])).to_numpy(float))
             else:
                 parts.append(values.fillna(reference[name].median()).to_numpy(float))
-        parts += [table[name].isna().to_numpy(float) for name in names]
+        parts += [table[name].isna().to_numpy(float) for name in gaps]
         return np.stack(parts, axis=1)
 
+    # A level that no row has is an error of its chi-squared test.
+    gaps = [name for name in names if reference[name].isna().any()]
     count = len(names)
-    levels = {i: len(codes[n]) + 1 for i, n in enumerate(names) if n in codes}
-    levels |= {count + i: 2 for i in range(count)}
+    levels = {i: len(codes[n]) + (n in gaps) for i, n in enumerate(names) if n in codes}
+    levels |= {count + i: 2 for i in range(len(gaps))}
     detector = TabularDrift(matrix(reference), p_val=LEVEL, categories_per_feature=levels)
     found: Scores = {name: [] for name in names}
     for window in windows:
         told = detector.predict(matrix(window), drift_type="feature", return_p_val=True)
         p = np.nan_to_num(np.asarray(told["data"]["p_val"], dtype=float), nan=1.0)
         for i, name in enumerate(names):
-            least = float(min(p[i], p[count + i]))
+            least = float(min(p[i], p[count + gaps.index(name)] if name in gaps else 1.0))
             found[name].append((-least, least < LEVEL / 60))
     return found
 
