@@ -151,7 +151,7 @@ def _sentence(context: Context, name: str, side: Side, segment: str, mix: Mix) -
         what, within = "of the mean", f"{mix.within / sd:+.2g} sd" if sd > 0 else "there"
     share, ends = percent(mix.share), f"95 %: {percent(low)} … {percent(high)}"
     if high < 0.1:
-        return f"Another mix of {segment} explains none of the change {what} ({share}, {ends})."
+        return f"Another mix of {segment} does not explain the change {what}."
     if low > 0.9:
         return f"The change {what} is another mix of {segment} alone ({share}, {ends})."
     return (
