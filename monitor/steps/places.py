@@ -73,6 +73,7 @@ class Places:
         if monitor.family == monitor.name:
             return source_of(place.kind, place.options, self.base)
         from monitor.config import FOR_EACH_FILE, MemberConfig  # noqa: PLC0415 - see above
+        from monitor.steps.clustered import ClusterMember  # noqa: PLC0415
         from monitor.steps.shared import MemberSource, SharedRows  # noqa: PLC0415
 
         assert isinstance(monitor, MemberConfig)
@@ -82,4 +83,5 @@ class Places:
         if key not in self._shared:
             source = source_of(place.kind, place.options, self.base)
             self._shared[key] = SharedRows(source, monitor.for_each or "")
-        return MemberSource(self._shared[key], monitor.value)
+        kind = MemberSource if monitor.engine == "local" else ClusterMember
+        return kind(self._shared[key], monitor.value)

@@ -95,9 +95,9 @@ class SharedRows:
         kept = self._kept.get(key)
         if kept is None or not set(columns) <= set(kept.table.schema.names):
             if key in self._too_large:
-                return self._streamed(value, self._all(window, timestamp, columns), columns, [])
+                return self._streamed(value, self.every(window, timestamp, columns), columns, [])
             before = [] if kept is None else kept.table.schema.names
-            reading = self._all(window, timestamp, [*columns, *before])
+            reading = self.every(window, timestamp, [*columns, *before])
             taken, whole = _taken(reading)
             if not whole:
                 self._too_large.add(key)
@@ -112,7 +112,10 @@ class SharedRows:
         table = kept.table.select(list(columns)).slice(start, rows)
         return Reading(table.schema, iter(table.to_batches()), list(kept.notes), rows)
 
-    def _all(self, window: Window | None, timestamp: str | None, columns: Sequence[str]) -> Reading:
+    def every(
+        self, window: Window | None, timestamp: str | None, columns: Sequence[str]
+    ) -> Reading:
+        """Rows of all values, and the column that tells them apart."""
         wanted = list(dict.fromkeys([*columns, self.column]))
         self._renew()
         if isinstance(self.source, Pinned):

@@ -29,6 +29,8 @@ from monitor.profiles.types import Profile
 from monitor.sources.files import Files
 from monitor.sources.spark import SparkTable
 from monitor.steps import labels as later
+from monitor.steps.clustered import ClusterMember
+from monitor.steps.shared import MemberSource, SharedRows
 from tests.profiles.tables import ROLES, assert_same, mixed, plan_of
 
 pytestmark = pytest.mark.service
@@ -200,6 +202,18 @@ def test_labels_from_elsewhere_are_joined_on_the_executors(spark, folder):
     one, two = (later.join(reading(folder), known) for _ in range(2))
 
     assert_same(engine(partitions=3).profile(one, PLAN), Local().profile(two, PLAN))
+
+
+def test_one_value_of_a_block_is_picked_by_the_executors(spark, folder):
+    block = SharedRows(files(folder), "city")
+    mine, kept = ClusterMember(block, "Oslo"), MemberSource(block, "Oslo")
+
+    found = engine(partitions=3).profile(mine.open(timestamp="ts"), PLAN)
+
+    assert 400 < found.rows < 600
+    assert_same(found, Local().profile(kept.open(timestamp="ts"), PLAN))
+    assert set(mine.sample(50, timestamp="ts")["city"].to_pylist()) == {"Oslo"}
+    assert ClusterMember(block, "Ulm").sample(50, timestamp="ts").num_rows == 0
 
 
 def test_a_run_repeats_itself_bit_for_bit(spark, folder):

@@ -215,9 +215,9 @@ def test_each_file_of_a_glob_is_a_monitor(tmp_path):
 
 def test_a_window_is_read_once_for_all_values(tmp_path, monkeypatch):
     opened = []
-    real = shared.SharedRows._all
+    real = shared.SharedRows.every
     monkeypatch.setattr(
-        shared.SharedRows, "_all", lambda self, *a: opened.append(a[0]) or real(self, *a)
+        shared.SharedRows, "every", lambda self, *a: opened.append(a[0]) or real(self, *a)
     )
     config = write(tmp_path, {f"s{n}": range(1, 11) for n in range(8)})
     with clock_at(config, day(11)) as clock:
