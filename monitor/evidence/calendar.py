@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -88,10 +88,10 @@ class Calendar:
         )
         festive = sum(any(day in first.holidays for day in first.days(w)) for w in windows)
         known = FEWEST_HOLIDAYS <= festive < len(windows)
-        second = cls(**{**_fields(first), "holidays_known": known})
+        second = replace(first, holidays_known=known)
         rows = second.rows(windows)
         kept = tuple((np.ptp(rows, axis=0) > _NO_SPREAD).tolist())
-        return cls(**{**_fields(second), "kept": kept})
+        return replace(second, kept=kept)
 
     def rows(self, windows: Sequence[Window]) -> FloatArray:
         """Features of windows, shape (len(windows), k); k = 0 where the reference covers none."""
@@ -151,10 +151,6 @@ class Calendar:
             found.append(float(np.mean(np.sin(phases))))
             found.append(float(np.mean(np.cos(phases))))
         return found
-
-
-def _fields(calendar: Calendar) -> dict[str, Any]:
-    return {name: getattr(calendar, name) for name in Calendar.__slots__}
 
 
 def _harmonics(windows: int) -> int:
