@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,16 +114,21 @@ def prepared(rows: int, columns: int) -> list[str]:
     return [str(file) for file in files]
 
 
-def measured(command: list[str]) -> Cost:
-    """Run to the end; stops the benchmark when the program fails."""
+def measured(command: list[str], limit: float | None = None) -> Cost:
+    """Run to the end; stops the benchmark when the program fails, or needs `limit` seconds."""
     with tempfile.TemporaryFile("w+") as output:
         start = time.perf_counter()
         process = subprocess.Popen(command, stdout=output, env={**os.environ, **SETTINGS})
+        over = threading.Timer(limit or threading.TIMEOUT_MAX, process.kill)
+        over.daemon = True
+        over.start()
         _, status, usage = os.wait4(process.pid, 0)
+        over.cancel()
         wall = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
-            sys.exit(f"{command[:2]} ended with exit code {process.returncode}")
+            late = f" after {wall:.0f} s" if limit and wall >= limit else ""
+            sys.exit(f"{command[:2]} ended with exit code {process.returncode}{late}")
         output.seek(0)
         return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, output.read())
 

@@ -1,14 +1,15 @@
-"""A pair of wide Parquet files: `python -m bench.mixed_table FOLDER ROWS COLUMNS`.
+"""Wide files: `python -m bench.mixed_table FOLDER ROWS COLUMNS [--codec C] [--timestamp]`.
 
 Two thirds of the columns are numeric (normal, with nulls, heavy-tailed, bimodal, zero-inflated,
 integers …), one third categorical (3 to 2,000 levels, some with nulls). A few columns of the
-current file have drifted a little.
+current file have drifted a little. With `--timestamp` a column `ts` comes first: 14 days of the
+reference, then a day. With `--levels N` all columns are texts of so many levels.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
+import argparse
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import csv
 
 Rng = np.random.Generator
 Maker = Callable[[Rng, int, float], npt.NDArray[Any]]
 
+PIECE = 1_000_000  #: rows that are made, and written as a row group, at once
+DAY = 86_400_000_000
+START = 1_704_067_200_000_000  #: 2024-01-01 in microseconds
 LEVELS = (3, 5, 8, 12, 20, 50, 120, 300, 800, 2000)
 
 
@@ -55,39 +60,71 @@ def numeric(rng: Rng, index: int, n: int, shift: float) -> pa.Array:
     return pa.array(values, mask=nulls)
 
 
-def categorical(rng: Rng, index: int, n: int, shift: float) -> pa.Array:
-    """Levels with Zipf shares; every fourth column has nulls."""
-    levels = LEVELS[index % len(LEVELS)]
+def categorical(rng: Rng, levels: int, n: int, shift: float, *, nulls: bool) -> pa.Array:
+    """Levels with Zipf shares, where wanted with nulls."""
     share = 1 / np.arange(1, levels + 1) ** (1 + shift)
     codes = rng.choice(levels, n, p=share / share.sum()).astype(np.int32)
-    nulls = rng.random(n) < 0.03 if index % 4 == 0 else None
+    mask = rng.random(n) < 0.03 if nulls else None
     names = pa.array([f"level-{level:04d}" for level in range(levels)])
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=nulls), names).cast(pa.string())
+    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=mask), names).cast(pa.string())
 
 
-def table(seed: int, rows: int, columns: int, *, drifted: bool) -> pa.Table:
+def table(
+    seed: tuple[int, ...], rows: int, columns: int, *, drifted: bool, levels: int | None = None
+) -> pa.Table:
     """`rows` × `columns`; of a drifted table the first of every seven columns has moved."""
     rng = np.random.default_rng(seed)
-    numbers = columns - columns // 3
+    numbers = columns - columns // 3 if levels is None else 0
     made: dict[str, pa.Array] = {}
     for index in range(columns):
         shift = 0.2 if drifted and index % 7 == 0 else 0.0
         if index < numbers:
             made[f"{NUMERIC[index % len(NUMERIC)][0]}_{index}"] = numeric(rng, index, rows, shift)
         else:
-            made[f"category_{index}"] = categorical(rng, index - numbers, rows, shift)
+            many = levels or LEVELS[(index - numbers) % len(LEVELS)]
+            nulls = (index - numbers) % 4 == 0
+            made[f"category_{index}"] = categorical(rng, many, rows, shift, nulls=nulls)
     return pa.table(made)
 
 
-def main(folder: Path, rows: int, columns: int) -> None:
+def pieces(options: argparse.Namespace, side: int) -> Iterator[pa.Table]:
+    """The rows of one file, a million at once."""
+    first, days = (START, 14) if side == 0 else (START + 14 * DAY, 1)
+    for at in range(0, options.rows, PIECE):
+        rows = min(PIECE, options.rows - at)
+        seed = (side,) if at == 0 else (side, at)
+        made = table(seed, rows, options.columns, drifted=side == 1, levels=options.levels)
+        if options.timestamp:
+            share = np.arange(at, at + rows) / options.rows
+            times = pa.array((first + share * days * DAY).astype(np.int64))
+            made = made.add_column(0, "ts", times.cast(pa.timestamp("us", "UTC")))
+        yield made
+
+
+def main() -> None:
     """Write both files; each appears only when it is whole."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for seed, name in enumerate(("reference", "current")):
-        part = folder / f"{name}.part"
-        made = table(seed, rows, columns, drifted=name == "current")
-        pq.write_table(made, part, compression="zstd")
-        part.rename(folder / f"{name}.parquet")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("rows", type=int)
+    parser.add_argument("columns", type=int)
+    parser.add_argument("--codec", default="zstd", choices=("zstd", "snappy", "csv"))
+    parser.add_argument("--timestamp", action="store_true")
+    parser.add_argument("--levels", type=int)
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    ending = "csv" if options.codec == "csv" else "parquet"
+    for side, name in enumerate(("reference", "current")):
+        part, writer = options.folder / f"{name}.part", None
+        for piece in pieces(options, side):
+            if writer is None and ending == "csv":
+                writer = csv.CSVWriter(part, piece.schema)
+            elif writer is None:
+                writer = pq.ParquetWriter(part, piece.schema, compression=options.codec)
+            writer.write_table(piece)
+        if writer is not None:
+            writer.close()
+        part.rename(options.folder / f"{name}.{ending}")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    main()
