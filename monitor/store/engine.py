@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -100,7 +100,11 @@ def _listen_sqlite(engine: sa.Engine, *, foreign_keys: bool) -> None:
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
         # A read lock that is raised to a write lock fails at once when another one writes.
-        write = connection.get_execution_options().get("driftloop_write", False)
+        options = connection.get_execution_options()
+        write = options.get("driftloop_write", False)
+        if write:
+            mode = "normal" if options.get("driftloop_quick", False) else "full"
+            connection.exec_driver_sql(f"PRAGMA synchronous={mode}")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
@@ -155,10 +159,26 @@ class Database:
             yield session
 
     @contextmanager
-    def _transaction(self, *, write: bool) -> Iterator[Session]:
+    def writing_quickly(self) -> Iterator[Session]:
+        """The same, without waiting for the disk: a killed process loses nothing, a power cut may.
+
+        For what must be noted at once, and may be noted again. The disk is waited for afterwards.
+        """
+        with self._transaction(write=True, quick=True) as session:
+            if self.engine.dialect.name == "postgresql":
+                session.execute(sa.text("SET LOCAL synchronous_commit = off"))
+            yield session
+        if self.engine.dialect.name == "sqlite":
+            with suppress(OSError):  # the next write meets the same disk, and says so
+                sync_file(Path(f"{self.engine.url.database}-wal"))
+
+    @contextmanager
+    def _transaction(self, *, write: bool, quick: bool = False) -> Iterator[Session]:
         try:
             with (
-                self.engine.connect().execution_options(driftloop_write=write) as connection,
+                self.engine.connect().execution_options(
+                    driftloop_write=write, driftloop_quick=quick
+                ) as connection,
                 Session(connection, expire_on_commit=False) as session,
                 session.begin(),
             ):
@@ -209,6 +229,15 @@ class Database:
             .where(MonitorRow.name == monitor)
             .with_for_update(key_share=True)
         )
+
+
+def sync_file(path: Path) -> None:
+    """Wait until what was written of a file is on its disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def bounded(what: str, content: bytes | None) -> bytes | None:
