@@ -157,7 +157,8 @@ class Spark:
                 'read the table by `kind = "spark"`.'
             )
             raise EngineError(msg)
-        return reading.spread(self.options.partitions)
+        with cluster.speaking(_FAILED):
+            return reading.spread(self.options.partitions)
 
 
 @dataclass(frozen=True, slots=True)

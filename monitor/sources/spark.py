@@ -152,18 +152,19 @@ class SparkTable(Table):
         return reading
 
     def _spread(self, delivery: Delivery, wanted: int | None) -> Spread:
-        clock, window = delivery.clock, delivery.window
         names = self._wanted(delivery)
+        chosen = self._chosen(names, delivery.clock, delivery.window)
+        chosen = chosen if wanted is None else chosen.repartition(wanted)
+        count = _partitions(chosen) if wanted is None else wanted
 
         def frame(session: Callable[[], Any]) -> Any:
             session()  # refuses, when the engine names another cluster
-            chosen = self._chosen(names, clock, window)
-            return chosen if wanted is None else chosen.repartition(wanted)
+            return chosen
 
-        column = clock.column if clock is not None else None
+        column = delivery.clock.column if delivery.clock is not None else None
         return Spread(
             frame=frame,
-            shares=None if wanted is None else (None,) * wanted,
+            shares=None if count is None else [None] * count,
             batches=_Fits(tuple(names), delivery).batches,
             notes=lambda told: heard(told).notes(column),
         )
@@ -224,6 +225,16 @@ class _Fits:
 
 def _safe(at: int) -> str:
     return f"c{at}"
+
+
+def _partitions(frame: Any) -> int | None:
+    """How many there are, where Spark knows before it runs: not behind a shuffle or a server."""
+    if not hasattr(frame, "_jdf"):
+        return None
+    execution = frame._jdf.queryExecution()  # noqa: SLF001 - no public name
+    if "Adaptive" in execution.executedPlan().getClass().getSimpleName():
+        return None
+    return int(execution.toRdd().getNumPartitions())
 
 
 def _types(frame: Any) -> tuple[pa.Schema, list[str]]:
