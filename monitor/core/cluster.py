@@ -38,10 +38,10 @@ _OWN_ERROR = re.compile(
 _PYTHON_ERROR = re.compile(
     r"^(?:[A-Za-z_][\w.]*(?:Error|Exception|Warning|Exit)): .+$", re.MULTILINE
 )
-_CAUSE = re.compile(
-    r"^(?:Caused by: |Driver stacktrace:.*\n?)?(?:[\w.$]+\.)?(\w+(?:Exception|Error)): (.+)$",
-    re.MULTILINE,
-)
+#: The line of a Java error that says what happened, as py4j and Spark give it.
+_CAUSE = re.compile(r"^(?:Caused by: |: )?(?:[\w$]+\.)*\w+(?:Exception|Error): (.+)$", re.MULTILINE)
+_TASK = re.compile(r".*most recent failure: Lost task [^:]*: ")
+_STATE = re.compile(r"\s*SQLSTATE: \w+\s*$")
 _LONGEST = 300
 
 
@@ -160,7 +160,7 @@ def reason(error: BaseException) -> str:
     for pattern, group in ((_OWN_ERROR, 2), (_PYTHON_ERROR, 0)):
         if found := [match[group] for match in pattern.finditer(text)]:
             return _cut(found[-1])
-    if found := [match[2] for match in _CAUSE.finditer(text)]:
+    if found := [match[1] for match in _CAUSE.finditer(text)]:
         return _cut(found[-1])
     return _cut(text or type(error).__name__)
 
@@ -172,7 +172,7 @@ def _setting(value: Any) -> str:
 
 
 def _cut(text: str) -> str:
-    line = " ".join(text.strip().split())
+    line = _STATE.sub("", _TASK.sub("", " ".join(text.split())))
     line = line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
     return line if line.endswith((".", "…")) else f"{line}."
 
