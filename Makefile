@@ -9,10 +9,11 @@ DEMO ?= driftloop-demo
 export OMP_NUM_THREADS ?= 1
 export DO_NOT_TRACK := 1
 
-.PHONY: help demo test check bench format lock clean
+.PHONY: help demo test faults check bench format lock clean
 help:
 	@echo "make demo    run driftloop on real data; prints what to open"
 	@echo "make test    run the whole test suite"
+	@echo "make faults  kill -9 and failing disks at every point (an hour)"
 	@echo "make check   ruff, mypy, import-linter, bandit, pip-audit"
 	@echo "make bench   the benchmarks (minutes)"
 	@echo "make lock    resolve the dependencies anew (needs uv)"
@@ -48,6 +49,10 @@ demo: $(VENV)/.run
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -n auto $(TESTS)
+
+# All kills and all failing system calls, not a sample of them (an hour or more).
+faults: $(VENV)/.dev
+	DRIFTLOOP_FAULTS=all $(BIN)/python -m pytest -q tests/faults tests/store/test_crash.py tests/store/test_many_writers.py
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
