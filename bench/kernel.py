@@ -30,7 +30,7 @@ from monitor.profiles.split import ByOrder
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path(__file__).resolve().parent / ".cache"
-BATCH = 131_072
+BATCH = 262_144
 TARGET = 1.7
 
 _T = TypeVar("_T")

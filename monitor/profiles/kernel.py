@@ -30,8 +30,9 @@ from monitor.profiles.types import (
     Profile,
 )
 
-BUFFER_ROWS = 131_072  #: smaller batches are gathered: each column has a fixed cost
+BUFFER_ROWS = 262_144  #: much smaller batches are gathered: each column has a fixed cost
 BUFFER_BYTES = 64 << 20  #: with embeddings or images fewer rows are enough
+_ENOUGH = BUFFER_ROWS // 2  #: gathering more would cost the copy of a batch
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -101,7 +102,7 @@ class Profiler:
         self.pending.append(batch)
         self.pending_rows += batch.num_rows
         self.pending_bytes += batch.nbytes
-        if self.pending_rows >= BUFFER_ROWS or self.pending_bytes >= BUFFER_BYTES:
+        if self.pending_rows >= _ENOUGH or self.pending_bytes >= BUFFER_BYTES:
             self.flush()
 
     def _inside(self, batch: pa.RecordBatch, window: Window, timestamp: str) -> pa.RecordBatch:

@@ -22,7 +22,7 @@ from monitor.profiles.sample import Ceiling
 from monitor.profiles.types import Profile
 
 #: Rows that all windows together may hold back before the kernel runs on the fullest.
-MAX_PENDING = 8 * BUFFER_ROWS
+MAX_PENDING = 4 * BUFFER_ROWS
 
 
 class Splitter(Protocol):

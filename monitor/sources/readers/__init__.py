@@ -16,7 +16,7 @@ from monitor.sources.tally import Tally
 from monitor.sources.times import Clock
 
 #: Enough rows that the fixed cost of a batch does not count.
-BATCH_ROWS = 131_072
+BATCH_ROWS = 262_144
 #: Wide rows (images, embeddings) come in batches of about this many bytes.
 BATCH_BYTES = 64 << 20
 

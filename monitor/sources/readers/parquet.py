@@ -94,7 +94,7 @@ class ParquetReader:
         count = max(1, min(wanted, budget // max(*sizes, 1), len(groups)))
         for at in np.linspace(0, len(groups) - 1, count).round():
             seen = 0
-            for batch in self._read([groups[int(at)]], request, BATCH_ROWS // 4):
+            for batch in self._read([groups[int(at)]], request, BATCH_ROWS // 8):
                 yield batch
                 seen += batch.num_rows
                 if seen >= budget // count:
