@@ -61,8 +61,8 @@ def krippendorff_alpha(
 
     Examples
     --------
-    >>> krippendorff_alpha([0, 0, 1, 1, 2, 2], ["a", "a", "b", "b", "a", "b"]).value
-    0.4444444444444444
+    >>> round(krippendorff_alpha([0, 0, 1, 1, 2, 2], ["a", "a", "b", "b", "a", "b"]).value, 3)
+    0.444
     """
     units, labels = _paired(items, values)
     if not len(labels):

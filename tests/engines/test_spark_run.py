@@ -83,4 +83,5 @@ def test_shares_change_only_what_blocks_of_rows_tell(spark, alone, tmp_path):
             for key in ("check", "column", "segment", "statistic", "rows", "n_current", "drifted"):
                 assert finding[key] == other[key]
             counted = finding["statistic"] in {"ks", "wasserstein", "missing_share", "accuracy"}
-            assert same(finding["value"], other["value"], 1e-9 if counted else 1e-4)
+            # The bias that is taken out of PSI and JS has the design effect in it.
+            assert same(finding["value"], other["value"], 1e-9 if counted else 2e-2)

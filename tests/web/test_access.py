@@ -11,6 +11,7 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
 from monitor.config import load
+from monitor.core import logs
 from monitor.store import passwords
 from monitor.store.store import Store
 from monitor.web.access import PUBLIC, every_route, needs, scope_of
@@ -194,6 +195,7 @@ def test_behind_a_proxy_with_tls_the_cookie_is_secure_too(own, tmp_path):
 
 
 def test_who_signs_in_and_who_is_refused_is_written_down(own, browser, capsys):
+    logs.configure("text")
     browser.sign_in("wrong password!\nforged line")
     browser.sign_in(name="ann\n2026-01-01T00:00:00Z forged")
     browser.sign_in()
