@@ -64,6 +64,7 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench.first
+	$(BIN)/python -m bench.speed --quick
 	$(BIN)/python -m bench.alarms --quick
 	$(BIN)/python -m bench.relabel --quick
 	$(BIN)/python -m bench.crowd

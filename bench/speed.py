@@ -88,6 +88,8 @@ class Monitor:
         if repeats > 1:
             self.current = [str(self._linked(data.files()[1], at)) for at in range(repeats)]
         self.folder.mkdir(parents=True, exist_ok=True)
+        for store in self.folder.glob("driftloop.db*"):
+            store.unlink()  # a run that was stopped midway would hold the window
         config = self.folder / "config.toml"
         config.write_text(
             "[[monitors]]\nname = 'speed'\nwindow = '1d'\n[monitors.source]\nkind = 'files'\n"

@@ -22,7 +22,6 @@ from monitor.profiles.types import Profile
 
 #: What the libraries read when they are loaded; the command line sets all of them to 1.
 BLAS_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-_WAITING = 1  #: batches that may wait while another is counted
 
 
 class Local:
@@ -96,27 +95,29 @@ def _count(batches: Iterator[pa.RecordBatch], update: Callable[[pa.RecordBatch],
 
 
 class _Counting:
-    """A thread that counts what waits for it; a few batches may wait."""
+    """A thread that counts one batch while the next is read; no third one takes memory."""
 
     def __init__(self, update: Callable[[pa.RecordBatch], None]) -> None:
         self.update = update
-        self.queue: queue.Queue[pa.RecordBatch | None] = queue.Queue(_WAITING)
+        self.queue: queue.Queue[pa.RecordBatch | None] = queue.Queue()
         self.error: BaseException | None = None
         self.thread = threading.Thread(target=self._run, daemon=True, name="driftloop-count")
         self.thread.start()
 
     def put(self, batch: pa.RecordBatch) -> None:
-        """Wait for room, then leave a batch."""
+        """Wait until the batch before is counted, then leave this one."""
+        self.queue.join()
         self.queue.put(batch)
 
     def _run(self) -> None:
         while (batch := self.queue.get()) is not None:
-            if self.error is not None:
-                continue  # keep emptying the queue, so that nobody waits for ever
             try:
-                self.update(batch)
+                if self.error is None:
+                    self.update(batch)
             except BaseException as error:  # noqa: BLE001 - raised again where the result is asked for
                 self.error = error
+            finally:
+                self.queue.task_done()
 
     def finish(self) -> None:
         """Wait for the end of the queue; raises what went wrong there."""
