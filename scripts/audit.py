@@ -1,6 +1,6 @@
 """Known vulnerabilities in the locked distributions; says what could not be asked, and goes on.
 
-    python -m scripts.audit requirements.lock
+python -m scripts.audit requirements.lock
 """
 
 from __future__ import annotations
