@@ -85,13 +85,13 @@ def command(
     they are until there is a user (`driftloop user add`); where other machines reach it, it always
     does. SIGTERM and Ctrl-C let the window that runs end, or hand it back.
     """
-    from monitor.cli.limits import limit_memory
     from monitor.cli.opened import installation_of
     from monitor.scheduler.clock import Clock
+    from monitor.scheduler.limits import limit_memory
 
-    limit_memory(memory_gb)
     with installation_of(context, config_path, upgrade=True) as home:
         speak(home)
+        home.limit = lambda: limit_memory(memory_gb, home.say)
         clock = Clock(home, workers)
         if once:
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # which hands the window back

@@ -35,12 +35,12 @@ def command(
 
     The store must be there: `driftloop serve` or `driftloop db upgrade` makes it.
     """
-    from monitor.cli.limits import limit_memory
     from monitor.cli.opened import installation_of
     from monitor.scheduler.clock import Clock
+    from monitor.scheduler.limits import limit_memory
 
-    limit_memory(memory_gb)
     with installation_of(context, config_path) as home:
         speak(home)
+        home.limit = lambda: limit_memory(memory_gb, home.say)
         run_clock(Clock(home, workers), every=every, grace=grace)
     return 0

@@ -47,6 +47,7 @@ class Installation:
     say: Callable[[str], None] = quiet
     clock: Callable[[], datetime] = utc_now
     make: Maker | None = None  #: another pipeline than ours, for tests
+    limit: Callable[[], None] | None = None  #: called once, before the first window is run
     config: Config = field(init=False)
     blocks: Blocks = field(init=False)
     places: Places = field(init=False)
@@ -78,6 +79,9 @@ class Installation:
 
             made = Pipeline(self.config, self.store, clock=self.clock, say=self.say)
             made.worker = self.worker
+        limit, self.limit = self.limit, None
+        if limit is not None:  # now that what runs windows is loaded
+            limit()
         return made
 
     def source(self, monitor: MonitorConfig) -> Source:
