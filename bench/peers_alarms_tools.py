@@ -102,7 +102,7 @@ def tabular(reference: pd.DataFrame, windows: list[pd.DataFrame]) -> Scores:
 
 def nannyml(reference: pd.DataFrame, windows: list[pd.DataFrame]) -> Scores:
     """NannyML's univariate drift and missing values, chunks of a window's size, mean + 3 sd."""
-    from nannyml import (  # type: ignore[import-not-found]
+    from nannyml import (
         MissingValuesCalculator,
         UnivariateDriftCalculator,
     )

@@ -17,8 +17,10 @@ import platform
 import statistics
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.first import CACHE, ROOT, Cost, measured
 from bench.speed_draw import plot, written
@@ -287,14 +289,14 @@ def main() -> None:
                 plot(DOCS / "images" / "benchmarks-growth.svg", points)
 
 
-def cells(options: argparse.Namespace) -> dict[str, object]:
+def cells(options: argparse.Namespace) -> dict[str, Callable[[], Any]]:
     """What is measured, by name."""
     rows, rounds = (1_000_000 if options.quick else 10_000_000), options.rounds
     sizes = [100_000, 1_000_000] + ([] if options.quick else [10_000_000])
     sizes += [100_000_000] if options.long else []
     grid = [(100_000, 10), (100_000, 30), (100_000, 100), (1_000_000, 30)]
     grid += [] if options.quick else [(100_000, 1000), (1_000_000, 100), (10_000_000, 30)]
-    found = {
+    found: dict[str, Callable[[], Any]] = {
         "zstd": lambda: beside(Data(rows), rounds, peers=options.peers),
         "growth": lambda: growth(sizes, rounds),
     }

@@ -14,10 +14,17 @@ COLOURS = {"driftloop run": "#1f6feb", "bare read": "#8b949e"}
 class Point(Protocol):
     """What a program used for so many rows."""
 
-    name: str
-    rows: int
-    cpu: float
-    peak: float
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def rows(self) -> int: ...
+
+    @property
+    def cpu(self) -> float: ...
+
+    @property
+    def peak(self) -> float: ...
 
 
 def written(page: Path, name: str, text: str) -> None:

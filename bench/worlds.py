@@ -150,8 +150,8 @@ def rhythm(world: World, windows: int) -> Array:
         return np.zeros(windows)
     hours = world.season == "day and week"
     day = at // 24 if hours else at
-    wave: Array = 0.4 * (day % 7 >= 5) + (0.4 * np.sin(2 * np.pi * at / 24) if hours else 0.0)
-    return wave
+    swing = 0.4 * np.sin(2 * np.pi * at / 24) if hours else np.zeros(windows)
+    return np.asarray(0.4 * (day % 7 >= 5) + swing, dtype=np.float64)
 
 
 def _taus(world: World, count: int, rng: np.random.Generator) -> Array:

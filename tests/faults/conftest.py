@@ -206,7 +206,7 @@ def outcome(config_file: Path) -> dict[str, Any]:
 
 
 def without_failures(found: dict[str, Any]) -> dict[str, Any]:
-    """The same, but for the note of a window that it failed before: errors leave one, kills none."""
+    """The same without the note of a window that it failed before: errors leave one, kills none."""
 
     def clean(document: dict[str, Any]) -> dict[str, Any]:
         kept = [one for one in document["findings"] if one["statistic"] != FAILED]

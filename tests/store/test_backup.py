@@ -114,7 +114,7 @@ def test_a_backup_replaces_nothing_and_a_restore_fills_only_what_is_empty(store,
         restore(path, url)
     with pytest.raises(StoreError, match="no backup"):
         restore(tmp_path / "none.db", url)
-    with pytest.raises(StoreError, match="cannot be (written|created)"):
+    with pytest.raises(StoreError, match=r"cannot be (written|created)"):
         backup(store.database, tmp_path / "no folder" / "b.db")
 
 
