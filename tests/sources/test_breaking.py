@@ -18,7 +18,7 @@ from monitor.config import load
 from monitor.core.errors import SourceInterruptedError
 from monitor.core.window import Window
 from monitor.pipeline import Pipeline
-from monitor.sources import sql
+from monitor.sources import batches, sql
 from monitor.sources.sql import Sql
 from monitor.steps import reading as steps
 from monitor.store.store import Store
@@ -114,7 +114,8 @@ def messages(document: dict, statistic: str) -> list[str]:
 
 
 @pytest.mark.parametrize("adbc", [False, True])
-def test_a_session_that_is_ended_midway_is_told_from_other_errors(database, adbc):
+def test_a_session_that_is_ended_midway_is_told_from_other_errors(database, adbc, monkeypatch):
+    monkeypatch.setattr(batches, "BATCH_ROWS", 1_000)  # else all rows are one batch
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute(
             "INSERT INTO orders SELECT i, ts, x, pad FROM orders, generate_series(1, 6) AS i"
