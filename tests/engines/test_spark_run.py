@@ -82,6 +82,7 @@ def test_shares_change_only_what_blocks_of_rows_tell(spark, alone, tmp_path):
         for finding, other in zip(document["findings"], wanted["findings"], strict=True):
             for key in ("check", "column", "segment", "statistic", "rows", "n_current", "drifted"):
                 assert finding[key] == other[key]
-            counted = finding["statistic"] in {"ks", "wasserstein", "missing_share", "accuracy"}
-            # The bias that is taken out of PSI and JS has the design effect in it.
-            assert same(finding["value"], other["value"], 1e-9 if counted else 2e-2)
+            assert same(finding["p_value"] or 0.0, other["p_value"] or 0.0, 0.01)
+            # What chance explains is subtracted from it: near zero much of it is design effect.
+            if not finding["statistic"].endswith("_between_group_sd"):
+                assert same(finding["value"], other["value"], 1e-6)
