@@ -8,7 +8,6 @@ from monitor.cli.run_command import time_of
 from monitor.config import MonitorConfig
 from monitor.core.errors import UsageError
 from monitor.pipeline import Pipeline
-from monitor.steps.references import first_judged
 
 
 def span_of(
@@ -44,7 +43,7 @@ def _first(pipeline: Pipeline, monitor: MonitorConfig) -> datetime:
     if extent is None:
         msg = f"Say with --from where to begin: nothing in {monitor.name!r} tells it."
         raise UsageError(msg)
-    return first_judged(monitor, extent.start)
+    return monitor.first_judged(extent.start)
 
 
 def _last(pipeline: Pipeline, monitor: MonitorConfig) -> datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -256,6 +256,14 @@ class MonitorConfig(Section):
     def cadence(self) -> Cadence:
         """How time is cut into windows."""
         return Cadence.parse(self.window, timezone=self.timezone, anchor=self.anchor)
+
+    def first_judged(self, start: datetime) -> datetime:
+        """Where the windows begin that can be judged, of rows that begin at `start`.
+
+        Without a reference the first window is the first part of it.
+        """
+        begin = self.cadence.filled_from(start)
+        return begin if self.reference is not None else self.cadence.window(begin).end
 
     @property
     def reference_window(self) -> Window | None:

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from monitor.config import MonitorConfig
 from monitor.core.window import Window
 from monitor.scheduler.due import (
-    EDGE,
     MAX_CATCH_UP,
     due_windows,
     is_news,
@@ -137,10 +136,8 @@ class Announcer:
         self._seen[monitor.name] = _Seen(seen.newest, min(seen.until, now + settle / 4))
 
     def _begin(self, monitor: MonitorConfig, extent: Window, now: datetime) -> datetime:
-        """The first row's window if rows fill it; not so far back that one wrong date counts."""
-        window = monitor.cadence.window(extent.start)
-        filled = extent.start - window.start <= EDGE * (window.end - window.start)
-        begin = window.start if filled else extent.start
+        """The first window that can be judged; not so far back that one wrong date counts."""
+        begin = monitor.first_judged(extent.start)
         earliest = min(extent.end, now) - MAX_CATCH_UP * monitor.cadence.length
         if begin < earliest:
             self.home.say(

@@ -15,13 +15,11 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim
 
 from monitor.config import MonitorConfig
-from monitor.config.cadence import resolve
+from monitor.config.cadence import EDGE, resolve
 from monitor.core.window import Window
 
 #: A source without rows for more windows than this is no news any more.
 SILENT_WINDOWS = 5
-#: Rows that lack no more than this share of a window at one end fill it.
-EDGE = 0.1
 #: So many windows are announced at once; the others follow when these are known.
 MAX_CATCH_UP = 500
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,6 @@ from monitor.steps.shared import Found, values_in
 from monitor.store.blocks import Block, Member
 from monitor.store.store import Store
 
-#: A value that begins so much of a window late begins with the next window.
-_EDGE = 0.1
 _NAMED = 10
 
 #: A value, and where its own reference begins (None: it is in the block's).
@@ -193,11 +191,7 @@ def _by_rows(found: dict[str, Found]) -> list[str]:
 
 
 def _begin(block: MonitorConfig, found: Found) -> datetime | None:
-    if found.first is None:
-        return None
-    window = block.cadence.window(found.first)
-    late: timedelta = found.first - window.start
-    return window.end if late > _EDGE * (window.end - window.start) else window.start
+    return None if found.first is None else block.cadence.filled_from(found.first)
 
 
 def _listed(names: Iterable[str]) -> str:

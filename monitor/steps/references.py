@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -184,14 +183,6 @@ def _restored(stored: StoredReference, setup: Setup) -> Baseline:
     )
     first = int(stored.meta.get("first_windows", 0))
     return replace(found, version=stored.version, first_windows=first, labelled=stored.labelled)
-
-
-def first_judged(monitor: MonitorConfig, start: datetime) -> datetime:
-    """Where the windows begin that can be judged, of rows that begin at `start`."""
-    cadence = monitor.cadence
-    if monitor.reference is not None:
-        return cadence.window(start).start
-    return cadence.window(cadence.filled_from(start)).end
 
 
 def _packed(columns: Reference, figures: Reference, groups: Reference | None) -> bytes:

@@ -125,6 +125,18 @@ def test_the_next_day_is_run_when_it_is_due(folder):
         assert run_days(clock) == [11, 12]
 
 
+def test_a_monitor_without_a_reference_begins_with_its_second_window(folder):
+    text = (folder / "config.toml").read_text()
+    own = "[monitors.reference]\nstart = 2024-01-01\nend = 2024-01-11\n"
+    assert own in text
+    (folder / "config.toml").write_text(text.replace(own, ""))
+
+    with clock_at(folder, day(9)) as clock:
+        clock.tick()
+        assert run_days(clock) == [2, 3, 4, 5, 6, 7, 8]
+        assert clock.failures == 0
+
+
 def test_four_clocks_at_once_run_each_window_once(folder):
     with clock_at(folder, day(17)) as one, clock_at(folder, day(17)) as other:
         clocks_ = [one, other, Clock(one.home), Clock(other.home)]
