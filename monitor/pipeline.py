@@ -19,14 +19,13 @@ import numpy as np
 import pyarrow as pa
 
 from monitor.config import Config, MonitorConfig
+from monitor.config.cadence import EDGE
 from monitor.core.columns import Column
 from monitor.core.errors import DriftloopError, LeaseLostError, UsageError
 from monitor.core.ports import Source
 from monitor.core.tracing import span
 from monitor.core.window import Window
 from monitor.evidence.types import Budget
-from monitor.profiles.sample import representative
-from monitor.profiles.types import Sample
 from monitor.steps import alarms as events
 from monitor.steps import digest, mail, observations, page, queue, second_opinions, telling
 from monitor.steps.baseline import Baseline
@@ -36,7 +35,7 @@ from monitor.steps.engine import engine_of
 from monitor.steps.judge import judge_window
 from monitor.steps.known import Known
 from monitor.steps.label_part import label_part
-from monitor.steps.links import with_links
+from monitor.steps.links import signer
 from monitor.steps.memory import Memory
 from monitor.steps.places import Places
 from monitor.steps.reading import Whole, failed_before, persistently, read_window
@@ -55,8 +54,6 @@ Clock = Callable[[], datetime]
 #: A window that failed is taken again after this, doubled with each attempt.
 _RETRY_SECONDS = 60.0
 _ATTEMPTS = 5
-#: Rows that end so much of a window before its end are taken to fill it.
-_OPEN_END = 0.1
 
 
 def utc_now() -> datetime:
@@ -165,13 +162,8 @@ class Pipeline:
         if gathering:
             self.gather()
         rng = np.random.default_rng()
-        return deliver(
-            self.store,
-            channels_of(self.config),
-            policies=policies_of(self.config),
-            worker=self.worker,
-            rng=rng,
-        )
+        channels, policies = channels_of(self.config), policies_of(self.config)
+        return deliver(self.store, channels, policies=policies, worker=self.worker, rng=rng)
 
     def newest_window(self, monitor: MonitorConfig) -> Window:
         """The newest window that is over: by the clock, and by the rows where they end earlier."""
@@ -181,7 +173,7 @@ class Pipeline:
         if extent is not None and extent.end <= now:
             newest = cadence.window(extent.end - timedelta(microseconds=1))
             length = newest.end - newest.start
-            if newest.end <= now and newest.end - extent.end <= _OPEN_END * length:
+            if newest.end <= now and newest.end - extent.end <= EDGE * length:
                 return newest
             return cadence.previous(newest)
         return cadence.previous(cadence.window(now))
@@ -201,12 +193,7 @@ class Pipeline:
         baseline = self.references.version(monitor, stored.reference_version or 0, setup)
         memory = self._memory(monitor, baseline, stored.window)
         run = telling.again(
-            stored,
-            baseline,
-            setup,
-            memory,
-            budget=self.budget(monitor),
-            versions=self.versions,
+            stored, baseline, setup, memory, budget=self.budget(monitor), versions=self.versions
         )
         rows = list(self.store.queue.every(monitor.name, window=stored.window))
         times = {"started": stored.started_at, "finished": stored.finished_at}
@@ -225,15 +212,7 @@ class Pipeline:
         """
         stored, setup = self._run_of(monitor, window), of_monitor(monitor)
         baseline = self.references.version(monitor, stored.reference_version or 0, setup)
-        if stored.sample is None:
-            msg = f"The sample of window {stored.window} of {monitor.name!r} was not kept."
-            raise UsageError(msg)
-        return (
-            representative(baseline.pooled.sample),
-            representative(Sample.from_bytes(stored.sample)),
-            second_opinions.judged(baseline.plan.columns, setup.overrides),
-            stored.window,
-        )
+        return second_opinions.samples_of(stored, baseline, setup)
 
     def _run_of(self, monitor: MonitorConfig, window: Window | None) -> StoredRun:
         runs = self.store.runs
@@ -348,7 +327,7 @@ class Pipeline:
             recipients=monitor.recipients,
             stored=done.memory.state(),
             held=self.config.budget.digest,
-            signed=self._signed(),
+            signed=signer(self.store.access, self.config.report.base_url),
         )
         committed = self.store.commit(
             lease,
@@ -379,16 +358,6 @@ class Pipeline:
         shown, _ = self.redraw(monitor, window)
         stored = self._run_of(monitor, window)
         self._draw(shown, self.report_path(monitor, window), stored.id)
-
-    def _signed(self) -> Callable[[ReportView, str], ReportView] | None:
-        """Puts links that act into mails; only where people can reach the page."""
-        base_url = self.config.report.base_url
-        if base_url is None:
-            return None
-        key = self.store.access.key("links")
-        return lambda shown, message_id: with_links(
-            shown, message_id=message_id, base_url=base_url, key=key
-        )
 
     def _draw(self, shown: ReportView, path: Path, run_id: int) -> None:
         """The page; what is stored stands even where it cannot be written."""

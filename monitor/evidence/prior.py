@@ -103,17 +103,9 @@ def posteriors(
         if code in (BIN, LEVEL):
             for owner in np.unique(column[some]):
                 own = some & (column == owner)
-                result[own] = blur(
-                    blur(
-                        learn(
-                            likelihood[own],
-                            prior,
-                            strength=COLUMN_STRENGTH,
-                            share=share(own),
-                            steps=15,
-                        )
-                    )
-                )
+                told, part = likelihood[own], share(own)
+                its = learn(told, prior, strength=COLUMN_STRENGTH, share=part, steps=15)
+                result[own] = blur(blur(its))
     result *= likelihood
     weights: FloatArray = result / result.sum(axis=1, keepdims=True)
     return weights

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from monitor.core.errors import DriftloopError
+from monitor.core.net import NetError, request
 from monitor.scheduler.due import released
 from monitor.scheduler.installation import Installation
 from monitor.steps.deliver import channel_names
@@ -174,15 +175,13 @@ class Watch:
 
 def ping(url: str, timeout: float) -> None:
     """Ask that address, to be missed when that stops. Raises `DriftloopError`, without the URL."""
-    import httpx  # noqa: PLC0415 - most installations have no such address
-
     try:
-        answer = httpx.get(url, timeout=timeout, follow_redirects=False)
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        answer = request("GET", url, timeout=timeout, private=True)
+    except (NetError, ValueError) as error:
         msg = f"the heartbeat was not heard: {type(error).__name__}"
         raise DriftloopError(msg) from None
-    if answer.status_code >= 300:
-        msg = f"the heartbeat was not heard: HTTP {answer.status_code}"
+    if answer.status >= 300:
+        msg = f"the heartbeat was not heard: HTTP {answer.status}"
         raise DriftloopError(msg)
 
 

@@ -6,9 +6,12 @@ import base64
 import hashlib
 import hmac
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
+from monitor.store.access import Access
 from reports.view import ReportView
 
 #: How long a link in a mail works.
@@ -57,6 +60,17 @@ def with_links(shown: ReportView, *, message_id: str, base_url: str, key: bytes)
         for alarm in shown.alarms
     )
     return replace(shown, alarms=alarms)
+
+
+def signer(access: Access, base_url: str | None) -> Callable[[ReportView, str], ReportView] | None:
+    """Puts links into the view of a mail; None where people cannot reach the page."""
+    if base_url is None:
+        return None
+    return partial(_signed, base_url=base_url, key=access.key("links"))
+
+
+def _signed(shown: ReportView, message_id: str, *, base_url: str, key: bytes) -> ReportView:
+    return with_links(shown, message_id=message_id, base_url=base_url, key=key)
 
 
 def _proof(payload: bytes, key: bytes) -> bytes:

@@ -11,13 +11,15 @@ from monitor.checks.judged import Override
 from monitor.checks.wording import one_line
 from monitor.core import plugins
 from monitor.core.columns import JUDGED_ROLES, Column
-from monitor.core.errors import ConfigError
+from monitor.core.errors import ConfigError, UsageError
 from monitor.core.finding import Finding
+from monitor.core.window import Window
 from monitor.external.opinions import Opinion, Tool
 from monitor.profiles.sample import representative
-from monitor.profiles.types import Profile
+from monitor.profiles.types import Profile, Sample
 from monitor.steps.baseline import Baseline
 from monitor.steps.setup import Setup
+from monitor.store.records import StoredRun
 
 #: What the checks of other tools begin with, then the tool's name.
 FAMILY = "external."
@@ -35,6 +37,27 @@ def check(tests: Sequence[str]) -> None:
                 hint = f" Did you mean '{name}:{near[0]}'?" if near else ""
                 msg = f"There is no test '{name}:{test}'.{hint} {name} has: {', '.join(known)}."
                 raise ConfigError(msg)
+
+
+def samples_of(
+    stored: StoredRun, baseline: Baseline, setup: Setup
+) -> tuple[pa.Table, pa.Table, tuple[Column, ...], Window]:
+    """Stored samples of reference and window, the judged columns, and which window it is.
+
+    Raises
+    ------
+    UsageError
+        The sample of the window was not kept.
+    """
+    if stored.sample is None:
+        msg = f"The sample of window {stored.window} of {stored.monitor!r} was not kept."
+        raise UsageError(msg)
+    return (
+        representative(baseline.pooled.sample),
+        representative(Sample.from_bytes(stored.sample)),
+        judged(baseline.plan.columns, setup.overrides),
+        stored.window,
+    )
 
 
 def of_window(setup: Setup, baseline: Baseline, profile: Profile) -> list[Finding]:

@@ -324,9 +324,8 @@ def _was_done(session: Session, lease: Lease) -> bool:
 
 def reason_of(session: Session, lease: Lease) -> str | None:
     """Why the window is run again; None when it is run for the first time, or by hand."""
-    return session.scalars(
-        sa.select(WindowRow.reason).where(WindowRow.id == lease.window_id)
-    ).first()
+    query = sa.select(WindowRow.reason).where(WindowRow.id == lease.window_id)
+    return session.scalars(query).first()
 
 
 def _park_if_spent(session: Session, row: WindowRow, max_attempts: int) -> bool:
@@ -380,31 +379,20 @@ def _make_regular(session: Session, monitor: str, windows: list[Window]) -> None
 
 
 def _new(monitor: str, window: Window, *, regular: bool, now: datetime) -> dict[str, object]:
-    return {
-        "monitor": monitor,
-        "window_start": window.start,
-        "window_end": window.end,
-        "regular": regular,
-        "state": "pending",
-        "worker": "",
-        "attempts": 0,
-        "last_error": "",
-        "created_at": now,
-    }
+    of_window = {"monitor": monitor, "window_start": window.start, "window_end": window.end}
+    begun = {"state": "pending", "worker": "", "attempts": 0, "last_error": "", "created_at": now}
+    return {**of_window, "regular": regular, **begun}
 
 
 def _entry(row: WindowRow) -> LedgerEntry:
     return LedgerEntry(
         monitor=row.monitor,
         window=Window(row.window_start, row.window_end),
-        state=row.state,  # type: ignore[arg-type]  # only this file writes it
-        regular=row.regular,
-        attempts=row.attempts,
-        last_error=row.last_error,
-        worker=row.worker,
-        lease_until=row.lease_until,
-        retry_at=row.retry_at,
-        finished_at=row.finished_at,
-        created_at=row.created_at,
-        reason=row.reason,
+        **{name: getattr(row, name) for name in _SAME},
     )
+
+
+_SAME = (
+    "state", "regular", "attempts", "last_error", "worker", "lease_until", "retry_at",
+    "finished_at", "created_at", "reason",
+)  # fmt: skip
