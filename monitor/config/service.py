@@ -35,7 +35,6 @@ class RetentionConfig(Section):
     samples: Kept = timedelta(days=90)
     reports: Kept = timedelta(days=730)
     reports_gb: float = Field(20.0, gt=0)  #: of the folder; the oldest go first
-    spool: Kept = timedelta(days=7)  #: downloads that are kept for the next window
 
 
 class LogConfig(Section):

@@ -28,10 +28,9 @@ class Pruned:
     profiles: int = 0  #: merged into longer ones
     samples: int = 0
     reports: int = 0
-    spooled: int = 0
 
     def __bool__(self) -> bool:
-        return any((self.profiles, self.samples, self.reports, self.spooled))
+        return any((self.profiles, self.samples, self.reports))
 
 
 def prune(store: Store, config: Config, now: datetime, say: Callable[[str], None]) -> Pruned:
