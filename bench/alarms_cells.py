@@ -41,6 +41,7 @@ class Cell:
     windows: int = 104  #: how long a simulated stretch is, in observations
     calendar: bool = False  #: the reference learns its hours and weekdays
     through: bool = False  #: rows, counted by the real profile code
+    whole: bool = False  #: rows through all of a run: groups, a model, figures and facts too
     main: bool = True
 
     @property
@@ -48,7 +49,7 @@ class Cell:
         """What stands in the first column of the table."""
         every = {52: "weekly", 365: "daily", 8766: "hourly"}[int(self.budget.windows_per_year)]
         days = " as 7 days" if self.budget.step > 1 else ""
-        how = " by rows" if self.through else ""
+        how = " by rows" if self.through else ", segments and a model" if self.whole else ""
         sizes = f"H {self.reference} | {self.rows:,} rows{days} | {self.columns} columns"
         return f"{self.world.name}{how} | {every} | {sizes}"
 
@@ -78,20 +79,17 @@ def _hourly(world: World, **more: object) -> Cell:
 
 CELLS = [
     *(Cell(one) for one in (IID, CLUSTERED, WANDERING, AR5, AR8, COMMON, MIXED, UNEQUAL, ROWS)),
+    *(Cell(CLUSTERED, reference=windows) for windows in (6, 26)),
+    *(Cell(AR8, reference=windows) for windows in (6, 52)),
     Cell(UNEQUAL, reference=52),
-    Cell(CLUSTERED, reference=6),
-    Cell(AR8, reference=6),
-    Cell(AR8, reference=56, rows=286, budget=BY_DAYS, windows=728),
-    Cell(CLUSTERED, reference=56, rows=286, budget=BY_DAYS, windows=728, main=False),
-    Cell(CLUSTERED, through=True, main=False),
-    *(Cell(CLUSTERED, rows=rows, main=False) for rows in (500, 20_000)),
-    *(Cell(UNEQUAL, rows=rows, main=False) for rows in (500, 200_000)),
-    Cell(CLUSTERED, reference=26, main=False),
-    Cell(AR8, reference=52, main=False),
-    Cell(CLUSTERED, columns=300, main=False),
-    Cell(UNEQUAL, columns=300, main=False),
-    _daily(AR5, main=False),
-    _daily(WEEKDAYS, calendar=True, main=False),
+    *(Cell(CLUSTERED, rows=rows) for rows in (500, 20_000, 200_000)),
+    *(Cell(UNEQUAL, rows=rows) for rows in (500, 20_000, 200_000)),
+    *(Cell(one, columns=300) for one in (CLUSTERED, UNEQUAL, ROWS)),
+    *(Cell(one, reference=56, rows=286, budget=BY_DAYS, windows=728) for one in (CLUSTERED, AR8)),
+    _daily(AR5),
+    _daily(WEEKDAYS, calendar=True),
     _hourly(AR8, reference=336, windows=1461),
     _hourly(HOURS, reference=672, windows=1461, calendar=True),
+    Cell(CLUSTERED, through=True, main=False),
+    Cell(CLUSTERED, columns=10, whole=True, main=False),
 ]

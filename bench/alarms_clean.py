@@ -75,6 +75,10 @@ def learned(cell: Cell, windows: Sequence[Observation], rng: np.random.Generator
 
 def clean_stretch(cell: Cell, seed: int) -> tuple[int, list[str]]:
     """Mails of one simulated stretch in which nothing happens, with what was behind them."""
+    if cell.whole:
+        from bench.alarms_whole import whole_stretch  # noqa: PLC0415 - it wants the whole product
+
+        return whole_stretch(cell, seed)
     rng = np.random.default_rng([20240611, seed])
     if cell.through:
         reference, after = simulated(cell, rng)

@@ -46,6 +46,7 @@ def merge(
 ) -> Merged:
     """The last s windows together, for each s in `scales` (each <= len(recent))."""
     table, layout = reference.contrasts, reference.layout
+    recent = recent[len(recent) - max(scales, default=0) :]
     counts, missing, _ = flatten(layout, recent)
     filled = layout.per_series(counts)
     back = [slice(len(recent) - s, None) for s in scales]
