@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from monitor.profiles.types import Profile
     from reports.view import ReportView
 
+#: A reference without a history is judged as a whole; its blocks only tell how rows cluster, which
+#: 6 × 20 stretches of a file do well enough (each block costs every column a fixed amount).
+_BLOCKS = 6
+
 # What draws is imported where something is drawn: a third of a second that JSON need not wait.
 
 
@@ -199,7 +203,7 @@ def compare_sources(old: Source, new: Source, named: Roles) -> Comparison:
     """Compare two sources: learn the one, read the other once, judge."""
     started = datetime.now(UTC)
     check_roles(old, named)
-    setup = Setup(roles=completed(old, named))
+    setup = Setup(roles=completed(old, named), blocks=_BLOCKS)
     engine = engine_of()
     baseline = build(old, setup, engine)
     reading = open_window(new, baseline.plan, None, None)

@@ -15,6 +15,7 @@ from typing import Any
 
 from monitor.core.errors import PluginError
 
+_GROUP = "driftloop."
 ROOMS = ("sources", "engines", "checks", "alerts", "labeling", "external")
 
 
@@ -23,9 +24,22 @@ def _module_name(name: str) -> str:
 
 
 @functools.cache
+def _offered() -> dict[str, dict[str, importlib.metadata.EntryPoint]]:
+    """Group -> name -> entry point, from one look at what is installed.
+
+    Of two packages that offer one name the first on the path counts, as in `importlib.metadata`.
+    Only files that name a group of ours are parsed: there are hundreds of others.
+    """
+    groups: dict[str, dict[str, importlib.metadata.EntryPoint]] = {}
+    for package in importlib.metadata.distributions():
+        if f"[{_GROUP}" in (package.read_text("entry_points.txt") or ""):
+            for point in package.entry_points:
+                groups.setdefault(point.group, {}).setdefault(point.name, point)
+    return groups
+
+
 def _entry_points(room: str) -> dict[str, importlib.metadata.EntryPoint]:
-    found = importlib.metadata.entry_points(group=f"driftloop.{room}")
-    return {point.name: point for point in found}
+    return _offered().get(f"{_GROUP}{room}", {})
 
 
 @functools.cache

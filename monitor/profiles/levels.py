@@ -39,7 +39,8 @@ def level_names(values: pa.Array) -> list[str]:
     kind = values.type
     types = pa.types
     if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
-        return [_bounded(value) for value in values.to_pylist()]
+        texts: list[str] = values.to_pylist()
+        return texts if _short(values) else [_bounded(text) for text in texts]
     if types.is_integer(kind):
         return [str(value) for value in values.to_pylist()]
     if types.is_boolean(kind):
@@ -59,6 +60,14 @@ def name_of(value: Any) -> str:
     if isinstance(value, bytes):
         return value[: MAX_NAME + 1].decode("utf-8", "backslashreplace")
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def _short(texts: pa.Array) -> bool:
+    """Whether no text is cut: one look at all costs less than one at each."""
+    if pa.types.is_string_view(texts.type):
+        return False
+    longest = pc.max(pc.binary_length(texts)).as_py()
+    return longest is None or longest <= MAX_NAME
 
 
 def _bounded(name: str) -> str:

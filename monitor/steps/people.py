@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
-from monitor.store.alarm_records import AlarmNote, AlarmVerdict, Standing
-from monitor.store.records import StoredAlarm
-
 if TYPE_CHECKING:  # a comparison has no store
+    from monitor.store.alarm_records import AlarmNote, AlarmVerdict, Standing
+    from monitor.store.records import StoredAlarm
     from monitor.store.store import Store
 
 _WORDS: dict[AlarmVerdict, str] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -19,7 +20,9 @@ from monitor.profiles.sample import representative
 from monitor.profiles.types import Profile, Sample
 from monitor.steps.baseline import Baseline
 from monitor.steps.setup import Setup
-from monitor.store.records import StoredRun
+
+if TYPE_CHECKING:  # a comparison has no store
+    from monitor.store.records import StoredRun
 
 #: What the checks of other tools begin with, then the tool's name.
 FAMILY = "external."
