@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from monitor.cli.alarm_lines import lines_of, mails_of, said
-from monitor.cli.common import config_option, json_option, print_json, safe, say
+from monitor.cli.common import (
+    config_option,
+    group_config_option,
+    json_option,
+    print_json,
+    safe,
+    say,
+)
 
 if TYPE_CHECKING:
     from monitor.pipeline import Pipeline
@@ -39,6 +46,7 @@ def _end_option(what: str) -> Callable[[_F], _F]:
 
 
 @click.group()
+@group_config_option
 def command() -> None:
     """Alarms: what is open, what it was, who knows of it, and what is muted."""
 

@@ -28,6 +28,22 @@ def config_option(function: Function) -> Function:
     )(function)
 
 
+def _remember(context: click.Context, _: click.Parameter, given: str | None) -> None:
+    if given is not None:
+        context.find_root().ensure_object(dict)["config"] = given
+
+
+#: `-c/--config` before the commands of a group.
+group_config_option = click.option(
+    "-c",
+    "--config",
+    metavar="FILE",
+    help="The config of this installation.",
+    callback=_remember,
+    expose_value=False,
+)
+
+
 def config_path_of(context: click.Context, given: str | None) -> Path:
     """The config that was named: after the command, before it, or by DRIFTLOOP_CONFIG."""
     root: dict[str, str] = context.find_root().obj or {}

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
-from monitor.cli.common import config_option, config_path_of
+from monitor.cli.common import config_option, config_path_of, group_config_option
 
 
 @click.group()
+@group_config_option
 def command() -> None:
     """The database of this installation."""
 

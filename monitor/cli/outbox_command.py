@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.common import config_option, json_option, print_json, safe
+from monitor.cli.common import config_option, group_config_option, json_option, print_json, safe
 
 if TYPE_CHECKING:
     from monitor.store.records import OutboxEntry
@@ -15,6 +15,7 @@ _STATES = ("pending", "held", "sent", "parked", "cancelled", "gathered")
 
 
 @click.group()
+@group_config_option
 def command() -> None:
     """Messages on their way: what waits, what was sent, what could not be sent."""
 

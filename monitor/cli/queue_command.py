@@ -11,7 +11,15 @@ from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 import click
 
-from monitor.cli.common import config_option, json_option, print_json, safe, say, writing
+from monitor.cli.common import (
+    config_option,
+    group_config_option,
+    json_option,
+    print_json,
+    safe,
+    say,
+    writing,
+)
 from monitor.cli.queue_tools import pull, push, similar
 
 if TYPE_CHECKING:
@@ -25,6 +33,7 @@ _IN_MEMORY = 8 << 20
 
 
 @click.group()
+@group_config_option
 def command() -> None:
     """The relabel queue: rows whose labels help most, each with the reason why."""
 

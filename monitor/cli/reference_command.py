@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.common import config_option, json_option, print_json, safe, say, writing
+from monitor.cli.common import (
+    config_option,
+    group_config_option,
+    json_option,
+    print_json,
+    safe,
+    say,
+    writing,
+)
 
 if TYPE_CHECKING:
     from monitor.config import MonitorConfig
@@ -17,6 +25,7 @@ if TYPE_CHECKING:
 
 
 @click.group()
+@group_config_option
 def command() -> None:
     """Versions of the reference of a monitor, and the labels that join them."""
 

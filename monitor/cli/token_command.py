@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.common import config_option, json_option, print_json
+from monitor.cli.common import config_option, group_config_option, json_option, print_json
 
 if TYPE_CHECKING:
     from monitor.store.access import KnownToken
 
 
 @click.group()
+@group_config_option
 def command() -> None:
     """API tokens: `Authorization: Bearer dl_…`."""
 

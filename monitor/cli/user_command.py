@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from monitor.cli.common import config_option, json_option, print_json
+from monitor.cli.common import config_option, group_config_option, json_option, print_json
 
 scopes_option = click.option(
     "--scope",
@@ -24,6 +24,7 @@ password_option = click.option(
 
 
 @click.group()
+@group_config_option
 def command() -> None:
     """People who may open the page of `driftloop serve`."""
 

@@ -53,6 +53,30 @@ def test_a_missing_config_is_one_sentence_with_the_mend(capsys, tmp_path):
     assert "Traceback" not in captured.err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-c", "HERE", "alarms", "list"],
+        ["alarms", "-c", "HERE", "list"],
+        ["alarms", "list", "-c", "HERE"],
+        ["-c", "elsewhere", "outbox", "-c", "HERE", "list"],
+    ],
+)
+def test_the_config_may_be_named_at_any_place(words, capsys, tmp_path):
+    here = str(tmp_path / "here.toml")
+
+    assert main([here if word == "HERE" else word for word in words]) == 1
+
+    assert "here.toml" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"compare", "demo", "init"}))
+def test_every_command_takes_a_config(name, capsys):
+    main([name, "--help"])
+
+    assert "--config" in capsys.readouterr().out
+
+
 def test_the_commands_of_the_contract_are_listed():
     context = cli.make_context("driftloop", ["--help"], resilient_parsing=True)
     for name in ("demo", "compare", "init", "check", "run", "backfill", "serve", "worker"):
