@@ -35,7 +35,7 @@ def family_findings(
             yield replace(finding, drifted=False, severity="info")
         elif finding.drifted:
             also = f" Also moved: {', '.join(others)}." if others else ""
-            start = f"{parent.kind.capitalize()} {parent.name!r} differs from the reference by "
+            start = f"{parent.kind.capitalize()} {parent.name!r} differs from the reference, most clearly in "
             yield replace(finding, message=f"{start}{finding.message}{also}")
         else:
             yield finding

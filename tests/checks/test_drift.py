@@ -203,7 +203,7 @@ def test_embedding_and_text_speak_under_their_own_names():
     assert [one.column for one in note] == ["note"]
     assert note[0].statistic in {"length", "pattern"}
     assert emb[0].message.startswith(
-        "Embedding 'emb' differs from the reference by pc0: mean moved"
+        "Embedding 'emb' differs from the reference, most clearly in pc0: mean moved"
     )
     assert {"psi", "js"} <= {one.statistic for one in findings(context, "drift.embedding")}
     assert not any(one.column in {"emb.pc0", "note.length"} for one in run_checks(context))
