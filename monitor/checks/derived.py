@@ -35,8 +35,9 @@ def family_findings(
             yield replace(finding, drifted=False, severity="info")
         elif finding.drifted:
             also = f" Also moved: {', '.join(others)}." if others else ""
-            start = f"{parent.kind.capitalize()} {parent.name!r} differs from the reference, most clearly in "
-            yield replace(finding, message=f"{start}{finding.message}{also}")
+            start = f"{parent.kind.capitalize()} {parent.name!r} differs from the reference"
+            told = f"{start}, most clearly in {finding.message}{also}"
+            yield replace(finding, message=told)
         else:
             yield finding
         if position == 0:
