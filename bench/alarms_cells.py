@@ -61,7 +61,7 @@ class Cell:
     def places(self) -> list[Window]:
         """When the windows are, those of the reference first."""
         step = timedelta(days=365.25) / self.budget.windows_per_year / self.budget.step
-        if self.budget is not HOURLY:
+        if self.budget != HOURLY:
             step = timedelta(days=round(step / timedelta(days=1)))
         else:
             step = timedelta(hours=1)

@@ -47,7 +47,7 @@ POWER: tuple[tuple[Cell, tuple[int, ...]], ...] = (
 
 def changes_of(cell: Cell) -> tuple[Change, ...]:
     """What is planted into a cell."""
-    return hourly_changes() if cell.budget is HOURLY else weekly_changes()
+    return hourly_changes() if cell.budget == HOURLY else weekly_changes()
 
 
 def delays(cell: Cell, seed: int) -> list[int]:

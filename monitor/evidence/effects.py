@@ -19,6 +19,8 @@ from monitor.evidence.contrasts import (
 from monitor.evidence.reference import Reference
 from monitor.evidence.types import FloatArray
 
+#: More than this is no scatter of rows, but another distribution.
+MOST_SCATTER = 10.0
 SIDES = {"rise": 1.0, "fall": -1.0, "both": 0.0}
 
 
@@ -79,6 +81,39 @@ def expected_share(reference: Reference, expected: FloatArray) -> FloatArray:
     moved = np.where(table.logit, 1 / (1 + np.exp(-odds)), share + expected * root)
     result: FloatArray = np.clip(moved, 0.0, 1.0)
     return result
+
+
+def scatter(reference: Reference, expected: FloatArray) -> FloatArray:
+    """By how much rows scatter more than in the pooled reference, where the calendar moves them.
+
+    On a Sunday on which most counts are larger they also differ more. Shares have the variance of
+    a share of the expected size (of its log-odds: the inverse); location, scale and skewness that
+    of their scores under the expected bins.
+
+    Returns
+    -------
+    array, shape as `expected` (n_scales, n_contrasts); between 1 and MOST_SCATTER, 1 where nothing
+    is known of the calendar.
+    """
+    table, layout = reference.contrasts, reference.layout
+    if reference.coefficients.shape[1] == 1 or not len(layout.series):
+        return np.ones_like(expected)
+    total = totals(reference)[1]
+    now = floored(expected_share(reference, expected), total)
+    usual = floored(np.nan_to_num(table.share), total)
+    ratio = now * (1 - now) / (usual * (1 - usual))
+    ratio = np.where(table.logit, 1 / np.maximum(ratio, 1e-9), ratio)
+    bins = np.flatnonzero(table.kind == BIN)
+    shares = np.tile(layout.share, (len(expected), 1))
+    shares[:, table.cell[bins]] = np.where(table.complement[bins], 1 - now[:, bins], now[:, bins])
+    shares /= np.maximum(layout.per_series(shares), 1e-300)[:, layout.owner]
+    moment = np.flatnonzero(np.isin(table.kind, (LOCATION, SCALE, SKEWNESS)))
+    kind, column = table.kind[moment], table.column[moment]
+    means = np.stack([layout.per_series(shares * scores) for scores in layout.scores])
+    squares = np.stack([layout.per_series(shares * scores**2) for scores in layout.scores])
+    ratio[:, moment] = (squares - means**2)[kind, :, column].T
+    ratio[:, table.kind == SCALAR] = 1.0
+    return np.clip(ratio, 1.0, MOST_SCATTER)
 
 
 def sd_ratio(scale: FloatArray) -> FloatArray:

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from monitor.evidence import tails
-from monitor.evidence.contrasts import Contrasts
+from monitor.evidence.contrasts import Contrasts, floored
 from monitor.evidence.effects import sides, totals
 from monitor.evidence.grid import KAPPAS, PHIS
 from monitor.evidence.layout import BoolArray
@@ -117,7 +117,20 @@ def _other_tail(look: _Look) -> FloatArray:
     for more in (np.zeros(len(typical)), *of_windows):
         leaning = tails.pearson3(look.excess / np.sqrt(typical), of_rows + more)
         result = np.maximum(result, leaning)
+    fallen = np.flatnonzero(look.table.logit & (look.excess < 0))
+    if len(fallen):
+        result[fallen] = np.maximum(result[fallen], _fallen(look.take(fallen)))
     return result
+
+
+def _fallen(look: _Look) -> FloatArray:
+    """Log-odds that are lower than expected."""
+    share = floored(look.table.share, look.rows0)
+    inside = share * (1 - share)
+    odds = np.log((look.hits + 0.5) / (look.rows - look.hits + 0.5))
+    varying = np.maximum(look.variance - look.sampling[:, None], 0.0) / inside[:, None]
+    rows = look.rows / look.table.design_effect
+    return tails.fallen_odds(odds, -look.excess / np.sqrt(inside), rows, varying, look.weights)
 
 
 def _of_counts(look: _Look) -> tuple[FloatArray, BoolArray]:

@@ -96,6 +96,7 @@ class Reference:
         values = questions.evaluate(table, layout, counts, missing)
         table = questions.by_factors(table, values)
         values = questions.evaluate(table, layout, counts, missing)
+        values = replace(values, location=_beyond_calendar(values, design))
         centre, centred, noises = _scalar_series(scalars, windows)
         table = _with_scalars(table, len(series), centred)
         table, standard = _regular(table, values, centred)
@@ -206,6 +207,19 @@ def _with_scalars(table: Contrasts, series: int, centred: FloatArray) -> Contras
         judged=np.isfinite(centred).sum(axis=0) >= 2,
     )
     return questions.joined(table, extra)
+
+
+def _beyond_calendar(values: questions.Values, design: FloatArray) -> FloatArray:
+    """Locations without what the calendar explains: else a weekday's bins would never be judged.
+
+    A fit by least squares over the windows that have rows at all; shape as `values.location`.
+    """
+    location = values.location
+    some = (values.rows > 0).any(axis=1)
+    if design.shape[1] == 1 or not some.any():
+        return location
+    coefficients = np.linalg.lstsq(design[some], location[some], rcond=None)[0]
+    return np.asarray(location - design @ coefficients, dtype=np.float64)
 
 
 def _regular(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import betainc, gammaincc, ndtr
+from scipy.special import betainc, expit, gammaincc, ndtr
 
 from monitor.evidence.types import FloatArray
 
 #: Skewness of the mean below which a Pearson III tail is the normal one.
 NO_SKEWNESS = 1e-3
+NEWTON_STEPS = 8
 
 
 def normal_mixture(value: FloatArray, variance: FloatArray, weights: FloatArray) -> FloatArray:
@@ -22,6 +23,44 @@ def normal_mixture(value: FloatArray, variance: FloatArray, weights: FloatArray)
     """
     scaled = np.abs(value)[:, None] / np.sqrt(variance)
     result: FloatArray = np.einsum("ng,ng->n", weights, ndtr(-scaled))
+    return result
+
+
+def fallen_odds(
+    odds: FloatArray,
+    fall: FloatArray,
+    rows: FloatArray,
+    varying: FloatArray,
+    weights: FloatArray,
+) -> FloatArray:
+    """One-sided P of log-odds that have fallen at least so far, averaged over cells.
+
+    The log-odds of a count lean downwards by twice the skewness of the count, and at thresholds of
+    1e-6 their normal tail is up to a hundred times too light. Taken together with a normal
+    variation b of the log-odds between windows, the tail is that of the signed likelihood root:
+    the least of b^2/V + twice the deviance of the count from the share that b leaves.
+
+    Parameters
+    ----------
+    odds : array, shape (n,)
+        Log-odds of the judged share (at most one half is expected of it).
+    fall : array, shape (n,), >= 0
+        How far they lie below what was expected.
+    rows : array, shape (n,)
+        Effective rows, divided by the design effect.
+    varying, weights : arrays, shape (n, n_cells)
+        Variance V of the log-odds beside that of the rows, and the cells' weights.
+    """
+    usual, now, n = (odds + fall)[:, None], expit(odds)[:, None], rows[:, None]
+    moved = np.zeros_like(varying)
+    for _ in range(NEWTON_STEPS):  # convex below one half: it comes down from 0 and stays above
+        share = expit(usual + moved)
+        slope = 1 + varying * n * share * (1 - share)
+        moved = moved - (moved + varying * n * (share - now)) / slope
+    share = expit(usual + moved)
+    deviance = now * np.log(now / share) + (1 - now) * np.log((1 - now) / (1 - share))
+    squared = varying * (n * (share - now)) ** 2 + 2 * n * np.maximum(deviance, 0.0)
+    result: FloatArray = np.einsum("ng,ng->n", weights, ndtr(-np.sqrt(squared)))
     return result
 
 

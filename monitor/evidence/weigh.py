@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from monitor.evidence.contrasts import MISSING, SCALAR, Contrasts, Values, evaluate, silent
+from monitor.evidence.contrasts import (
+    LOCATION,
+    MISSING,
+    SCALAR,
+    Contrasts,
+    Values,
+    evaluate,
+    silent,
+)
+from monitor.evidence.effects import scatter
 from monitor.evidence.grid import KAPPA, KAPPAS, memory
 from monitor.evidence.layout import BoolArray, flatten
 from monitor.evidence.reference import MOST_SILENT, Reference, known
@@ -24,6 +33,7 @@ class Merged:
     rows: FloatArray
     hits: FloatArray
     sampling: FloatArray  #: sampling variance of `value`
+    scatter: FloatArray  #: by how much rows scatter more at this place of the calendar
     memory: FloatArray  #: see `grid.memory`, shape (n_scales, n_contrasts, n_phis)
     row: FloatArray  #: design row of the merged windows on average, shape (n_scales, rank)
     said: BoolArray  #: whether there is anything to judge
@@ -51,7 +61,9 @@ def merge(
     filled = layout.per_series(counts)
     back = [slice(len(recent) - s, None) for s in scales]
     of_series = table.take(table.kind != SCALAR)
+    design = _rows(reference, recent)
     each = evaluate(of_series, layout, counts, missing)
+    each = replace(each, location=each.location - _usual_location(reference, of_series, design))
     source = of_series.column + np.where(of_series.kind == MISSING, len(layout.series), 0)
     amounts = np.concatenate([filled, filled + missing], axis=1)
     weights = [_weights(amounts[one]) for one in back]
@@ -68,23 +80,39 @@ def merge(
         np.concatenate([own[:, source], scalar], axis=1)
         for own, scalar in zip(weights, numbers[4], strict=True)
     ]
-    design = _rows(reference, recent)
     places = np.stack([w.T @ design[one] for w, one in zip(each_weight, back, strict=True)])
     said = (rows > 0) & known(reference)
     said[:, : len(source)] &= np.stack([speaks for _, speaks in mean])
-    sampling = table.design_effect / np.maximum(rows, 1.0)
+    expected = (places * reference.coefficients).sum(axis=2)
+    wider = scatter(reference, expected)
+    sampling = wider * table.design_effect / np.maximum(rows, 1.0)
     sampling[:, len(source) :] = numbers[2]
     return Merged(
         scales=tuple(scales),
         value=value,
-        expected=(places * reference.coefficients).sum(axis=2),
+        expected=expected,
         rows=rows,
         hits=np.concatenate([summed["hits"], np.zeros_like(numbers[0])], axis=1),
         sampling=sampling,
+        scatter=wider,
         memory=np.concatenate([remembered, numbers[3]], axis=1),
         row=places.mean(axis=1) if places.shape[1] else np.zeros((len(back), design.shape[1])),
         said=said,
     )
+
+
+def _usual_location(reference: Reference, of_series: Contrasts, design: FloatArray) -> FloatArray:
+    """The location that the calendar leads to expect of each contrast's column in each window.
+
+    Shape (n_windows, n_contrasts); 0 where nothing is known of the calendar.
+    """
+    if design.shape[1] == 1:
+        return np.zeros((len(design), len(of_series.kind)))
+    own = np.flatnonzero(of_series.kind == LOCATION)
+    by_column = np.zeros((len(reference.layout.series), design.shape[1]))
+    by_column[of_series.column[own]] = reference.coefficients[own]
+    result: FloatArray = design @ by_column[of_series.column].T
+    return result
 
 
 def _mean(
@@ -152,7 +180,8 @@ def predictive(reference: Reference, merged: Merged, scale: int, some: IntArray)
     own = reference_errors(reference, merged.row[scale], some)
     varying = KAPPA * np.tile(merged.memory[scale, some], (1, len(KAPPAS)))
     sampling = merged.sampling[scale, some, None]
-    result: FloatArray = sampling + reference.sampling[some, None] * (varying + own)
+    unit = (reference.sampling * merged.scatter[scale])[some, None]
+    result: FloatArray = sampling + unit * (varying + own)
     return result
 
 

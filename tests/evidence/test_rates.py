@@ -39,7 +39,7 @@ FREQUENT = Budget(per_year=26.0)  # a column may fire once in two windows
     ids=["iid", "clustered", "tau", "memory", "unequal", "by rows", "weekdays"],
 )
 def test_years_in_which_nothing_happens_send_at_most_one_mail(cell: Cell):
-    wanted = 3 if cell.through or cell.budget is DAILY else 12
+    wanted = 3 if cell.through or cell.budget == DAILY else 12
     stretches = round(wanted / cell.years)
     mails = sum(clean_stretch(cell, seed)[0] for seed in range(stretches))
 
