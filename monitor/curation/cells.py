@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from scipy.stats import norm
+from monitor.stats.rates import wilson
+
+K = TypeVar("K", bound=Hashable)
 
 #: "Twice as frequent" with this confidence is what makes a cell lacking.
 RATIO, CONFIDENCE = 2.0, 0.95
@@ -55,23 +56,35 @@ def count_cells(
     weights: Sequence[float] | None = None,
 ) -> dict[Cell, float]:
     """Rows (or their weights) in each cell."""
-    counts: Counter[Cell] = Counter()
-    for row in range(rows):
-        amount = 1.0 if weights is None else float(weights[row])
-        for cell in cells_of(row, classes, segments):
-            counts[cell] += amount  # type: ignore[assignment]  # a Counter holds floats as well
-    return dict(counts)
+    amounts = [1.0] * rows if weights is None else [float(weight) for weight in weights]
+    labels = [None] * rows if classes is None else [None if c is None else str(c) for c in classes]
+    counts = {
+        Cell(label=label): amount
+        for label, amount in _summed(labels, amounts).items()
+        if label is not None
+    }
+    for segment, levels in segments.items():
+        named = [str(level) for level in levels]
+        for level, amount in _summed(named, amounts).items():
+            counts[Cell(segment, level)] = amount
+        for (level, label), amount in _summed(zip(named, labels, strict=True), amounts).items():
+            if label is not None:
+                counts[Cell(segment, level, label)] = amount
+    return counts
 
 
-def wilson(count: float, total: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Wilson interval of a share; (0, 1) when there is nothing to share."""
-    if total <= 0:
-        return 0.0, 1.0
-    z = float(norm.ppf(0.5 + confidence / 2))
-    share = min(count / total, 1.0)
-    middle = (share + z * z / (2 * total)) / (1 + z * z / total)
-    half = z / (1 + z * z / total) * (share * (1 - share) / total + z * z / (4 * total**2)) ** 0.5
-    return max(0.0, middle - half), min(1.0, middle + half)
+def _summed(keys: Iterable[K], amounts: Iterable[float]) -> dict[K, float]:
+    sums: dict[K, float] = {}
+    for key, amount in zip(keys, amounts, strict=True):
+        sums[key] = sums.get(key, 0.0) + amount
+    return sums
+
+
+def share_interval(
+    count: float, total: float, confidence: float = CONFIDENCE
+) -> tuple[float, float]:
+    """Wilson's interval of a share; (0, 1) when there is nothing to share."""
+    return wilson(min(count, total), total, confidence=confidence).interval
 
 
 def lacking(count: float, total: float, here: float, here_total: float) -> bool:
@@ -81,4 +94,4 @@ def lacking(count: float, total: float, here: float, here_total: float) -> bool:
     """
     if here_total <= 0 or total <= 0 or count / total < RATIO * here / here_total:
         return False
-    return wilson(count, total)[0] > wilson(here, here_total)[1]
+    return share_interval(count, total)[0] > share_interval(here, here_total)[1]

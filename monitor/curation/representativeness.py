@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from monitor.curation.cells import Cell, lacking, wilson
+from monitor.curation.cells import Cell, lacking, share_interval
 
 Counts = Mapping[Cell, float]
 
@@ -87,7 +87,7 @@ def representativeness(
             cell=cell,
             training=_share(training.get(cell, 0.0), in_training),
             production=_share(production.get(cell, 0.0), in_production),
-            production_interval=wilson(production.get(cell, 0.0), in_production),
+            production_interval=share_interval(production.get(cell, 0.0), in_production),
             queue=_share(queued.get(cell, 0.0), in_queue) if in_queue else None,
             training_lacks=lacking(
                 production.get(cell, 0.0), in_production, training.get(cell, 0.0), in_training

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -115,22 +115,35 @@ def _array(array: npt.NDArray[Any], blobs: bytearray) -> dict[str, Any]:
 
 
 class _Builder:
+    """Builds a tree; a window has thousands of small arrays, and months of them are read."""
+
     def __init__(self, classes: Mapping[str, type], raw: memoryview) -> None:
         self.classes, self.raw = classes, raw
+        self.dtypes: dict[str, np.dtype[Any]] = {}
+        self.makers: dict[str, Callable[[dict[str, Any]], Any]] = {
+            "array": self._array,
+            "class": self._class,
+            "map": self._map,
+            "set": self._set,
+            "table": self._table,
+            "text": self._text,
+            "time": self._time,
+        }
 
     def build(self, node: Any) -> Any:
-        if isinstance(node, list):
-            return tuple(self.build(item) for item in node)
-        if not isinstance(node, dict):
-            return node
-        return getattr(self, f"_{node['$']}")(node)
+        if isinstance(node, dict):
+            return self.makers[node["$"]](node)
+        return tuple([self.build(item) for item in node]) if isinstance(node, list) else node
 
     def _class(self, node: dict[str, Any]) -> Any:
         known = self.classes[node["name"]]
         return known(**{name: self.build(value) for name, value in node["of"].items()})
 
     def _map(self, node: dict[str, Any]) -> dict[Any, Any]:
-        return {self.build(key): self.build(value) for key, value in node["of"]}
+        build = self.build
+        return {
+            key if isinstance(key, str) else build(key): build(value) for key, value in node["of"]
+        }
 
     def _set(self, node: dict[str, Any]) -> frozenset[Any]:
         return frozenset(node["of"])
@@ -152,9 +165,16 @@ class _Builder:
         return pa.ipc.open_stream(pa.py_buffer(bytes(self._bytes(node)))).read_all()
 
     def _array(self, node: dict[str, Any]) -> npt.NDArray[Any]:
-        stored, wanted = np.dtype(node["in"]), np.dtype(node["as"])
-        if stored.kind not in "biuf" or wanted.kind not in "biuf":
-            msg = f"arrays of type {stored} are not stored"
-            raise ValueError(msg)
-        flat = np.frombuffer(self._bytes(node), dtype=stored)
-        return flat.astype(wanted).reshape(node["shape"])
+        stored, wanted = self._dtype(node["in"]), self._dtype(node["as"])
+        flat = np.frombuffer(self._bytes(node), dtype=stored).astype(wanted)
+        shape = node["shape"]
+        return flat if shape == [len(flat)] else flat.reshape(shape)
+
+    def _dtype(self, name: str) -> np.dtype[Any]:
+        if name not in self.dtypes:
+            dtype = np.dtype(name)
+            if dtype.kind not in "biuf":
+                msg = f"arrays of type {dtype} are not stored"
+                raise ValueError(msg)
+            self.dtypes[name] = dtype
+        return self.dtypes[name]

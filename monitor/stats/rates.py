@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -27,6 +28,7 @@ class Estimate:
 UNKNOWN = Estimate(math.nan, (math.nan, math.nan), 0)
 
 
+@functools.cache
 def z_value(confidence: float) -> float:
     """Two-sided normal quantile.
 

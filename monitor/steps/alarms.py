@@ -71,7 +71,8 @@ def follow(
         silent = silent or name in held or facts_expected
         signals.setdefault(name, Signal(fired=False, calm=not silent))
     keys = {*signals, *states.open_names}
-    muted = {key for key in keys if people and people.muted(key, columns_of(key, findings))}
+    by_key = _by_key(findings)
+    muted = {key for key in keys if people and people.muted(key, _columns(key, by_key, findings))}
     change = advance(
         states,
         signals,
@@ -87,7 +88,7 @@ def follow(
     )
     years = _years(verdicts, owners)
     alarms = tuple(
-        alarm_of(key, state, findings, years.get(key))
+        _alarm(key, state, findings, by_key, years.get(key))
         for state, keys in groups
         for key in sorted(keys)
     )
@@ -102,17 +103,27 @@ def once(findings: Sequence[Finding]) -> tuple[Alarm, ...]:
         for finding in findings
         if finding.drifted and finding.check not in _SUMMARIES
     )
-    return tuple(alarm_of(key, "opened", findings) for key in keys)
+    by_key = _by_key(findings)
+    return tuple(_alarm(key, "opened", findings, by_key) for key in keys)
 
 
-def alarm_of(
+def _by_key(findings: Sequence[Finding]) -> Mapping[str, Sequence[int]]:
+    """Places of the findings of each alarm key."""
+    places: dict[str, list[int]] = {}
+    for place, finding in enumerate(findings):
+        places.setdefault(key_of(finding), []).append(place)
+    return places
+
+
+def _alarm(
     key: str,
     state: AlarmState,
     findings: Sequence[Finding],
+    by_key: Mapping[str, Sequence[int]],
     once_in_years: float | None = None,
 ) -> Alarm:
     """The alarm with the findings that it rests on, the drifted ones if there are any."""
-    own = [index for index, finding in enumerate(findings) if key_of(finding) == key]
+    own = by_key.get(key, ())
     drifted = tuple(index for index in own if findings[index].drifted)
     shown = drifted or tuple(own[:1])
     if state == "closed":
@@ -131,11 +142,17 @@ def columns_of(key: str, findings: Sequence[Finding] = ()) -> tuple[str, ...]:
     >>> columns_of("column:temp"), columns_of("volume:rows")
     (('temp',), ())
     """
-    named = [finding.column for finding in findings if key_of(finding) == key and finding.column]
+    return _columns(key, _by_key(findings), findings)
+
+
+def _columns(
+    key: str, by_key: Mapping[str, Sequence[int]], findings: Sequence[Finding]
+) -> tuple[str, ...]:
     own = key.partition(":")[2] if key.startswith(_COLUMN) else None
     if key.startswith(SEGMENT):
         own = column_of_segment(key)
-    return tuple(dict.fromkeys([own] if own else named))
+    named = (findings[place].column for place in by_key.get(key, ()))
+    return (own,) if own else tuple(dict.fromkeys(name for name in named if name))
 
 
 def remember(states: States) -> dict[str, Any]:

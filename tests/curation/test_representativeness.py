@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.curation.cells import Cell, count_cells, wilson
+from monitor.curation.cells import Cell, count_cells, share_interval
 from monitor.curation.representativeness import representativeness
 
 
@@ -64,8 +64,8 @@ def test_weights_undo_the_draw():
 
 def test_the_interval_is_wilsons():
     # statsmodels.stats.proportion.proportion_confint(15, 100, method="wilson")
-    assert wilson(15, 100) == pytest.approx((0.0931, 0.2328), abs=1e-4)
-    assert wilson(0, 0) == (0.0, 1.0)
+    assert share_interval(15, 100) == pytest.approx((0.0931, 0.2328), abs=1e-4)
+    assert share_interval(0, 0) == (0.0, 1.0)
 
 
 def test_hostile_levels_stay_on_one_line_and_short():
