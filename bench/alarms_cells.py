@@ -82,6 +82,7 @@ CELLS = [
     *(Cell(CLUSTERED, reference=windows) for windows in (6, 26)),
     *(Cell(AR8, reference=windows) for windows in (6, 52)),
     Cell(UNEQUAL, reference=52),
+    *(Cell(IID, rows=rows) for rows in (500, 20_000)),
     *(Cell(CLUSTERED, rows=rows) for rows in (500, 20_000, 200_000)),
     *(Cell(UNEQUAL, rows=rows) for rows in (500, 20_000, 200_000)),
     *(Cell(one, columns=300) for one in (CLUSTERED, UNEQUAL, ROWS)),

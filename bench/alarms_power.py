@@ -41,6 +41,7 @@ def hourly_changes() -> tuple[Change, ...]:
 POWER: tuple[tuple[Cell, tuple[int, ...]], ...] = (
     (Cell(IID), (1, 1, 2, 1, 1, 1, 1, 2, 0)),
     (Cell(CLUSTERED, reference=26), (1, 1, 7, 3, 1, 1, 2, 3, 0)),
+    (Cell(CLUSTERED), (0,) * 9),
     (Cell(AR8, reference=336, rows=500, budget=HOURLY, windows=500), (1, 13, 158)),
 )
 

@@ -7,8 +7,6 @@ data are not shipped, they are looked for in ../shared/data or DRIFTLOOP_TEST_DA
 
 from __future__ import annotations
 
-import email
-import email.policy
 import os
 import tempfile
 from datetime import UTC, datetime, timedelta
@@ -26,6 +24,7 @@ from monitor.pipeline import Pipeline
 from monitor.store.store import Store
 
 START = datetime(2015, 1, 5, tzinfo=UTC)
+WHY = {"first": "new", "doubled": "twice as much differs", "escalated": "reminder"}
 YEAR = 13  #: windows that a year of the census is cut into
 CENSUS = """
 [[alerts]]
@@ -100,26 +99,22 @@ def _run(folder: Path, name: str, start: datetime, end: datetime) -> None:
         documents = list(pipeline.backfill(config.monitor(name), start, end))
         pipeline.deliver()
         print(f"\n{name}: {len(documents)} windows from {start:%-d %B %Y} to {end:%-d %B %Y}")
-        _told(documents)
-        _mails(folder / "mails")
+        _told(store, name, documents)
 
 
-def _told(documents: list[dict[str, Any]]) -> None:
-    """What opened, with the sentence that its finding says."""
-    for document in documents:
-        for alarm in document["alarms"]:
-            if alarm["state"] == "opened":
-                print(f"  {document['window']['start'][:10]}  opened: {alarm['title']}")
-
-
-def _mails(folder: Path) -> None:
-    found = []
-    for path in folder.rglob("*.eml") if folder.exists() else ():
-        mail = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
-        body = mail.get_body(("plain",))
-        lines = body.get_content().splitlines() if body else []
-        told = next((line for line in lines if "chance" in line), "")
-        found.append(f"{mail['Subject']}: {told.strip()}")
-    print(f"  mails: {len(found)}")
-    for line in sorted(found):
-        print(f"    {line}")
+def _told(store: Store, name: str, documents: list[dict[str, Any]]) -> None:
+    """Each mail in one line: when, why it was sent, what opened first said, what else is open."""
+    mails = store.alarms.notes.mails(name)
+    opened = sorted(
+        (datetime.fromisoformat(document["window"]["start"]), alarm["key"], alarm["title"])
+        for document in documents
+        for alarm in document["alarms"]
+        if alarm["state"] == "opened"
+    )
+    print(f"  mails: {len(mails)}")
+    for mail in mails:
+        said = {key: title for start, key, title in opened if start <= mail.window.start}
+        told = next(key for key in mail.keys if key in said)
+        more = [key.removeprefix("column:") for key in mail.keys if key != told]
+        besides = f" Open too: {', '.join(more)}." if more else ""
+        print(f"  {mail.window.start:%-d %B %Y}, {WHY[mail.why]}: {said[told]}{besides}")

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import venv
@@ -33,6 +32,7 @@ from bench.worlds import BINS, columns, simulate
 from monitor.evidence.types import Observation
 
 SAVED = Path(__file__).parent / "results" / "peers_alarms.json"
+OURS = SAVED.with_name("alarms.json")
 TOOLS = Path(__file__).with_name("peers_alarms_tools.py")
 CACHE = Path.home() / ".cache" / "driftloop-bench"
 REFERENCE_ROWS = 10_000
@@ -227,8 +227,8 @@ def interpreter(name: str, wanted: tuple[str, ...] | None, cache: Path) -> Path:
     return python
 
 
-def measure(folder: Path, jobs: list[Job], cache: Path) -> dict[str, str]:
-    """All tools over all jobs; why a tool gave no answer."""
+def measure(folder: Path, jobs: list[Job], cache: Path, asked: Sequence[str]) -> dict[str, str]:
+    """All tools over all jobs that they have no answer to; why a tool gave none."""
     for job in jobs:
         write(job, folder)
     failed: dict[str, str] = {}
@@ -238,7 +238,7 @@ def measure(folder: Path, jobs: list[Job], cache: Path) -> dict[str, str]:
             if not target.exists():
                 target.write_text(json.dumps(judge(folder / job.name)))
     for name, (wanted, tools) in ENVIRONMENTS.items():
-        for tool in tools:
+        for tool in (one for one in tools if one in asked):
             try:
                 python = interpreter(name, wanted, cache)
                 command = [
@@ -311,7 +311,8 @@ def _first(flags: Sequence[bool]) -> int:
 
 
 def show(saved: dict[str, Any]) -> None:
-    """The tables, in Markdown."""
+    """The tables, in Markdown, with what bench.alarms has saved beside."""
+    ours = json.loads(OURS.read_text()) if OURS.exists() else {"clean": {}, "power": {}}
     print(f"Made by `{saved['command']}`.\n")
     titles = [cell.title for cell in PEER_CELLS]
     short = [f"{c.world.name.split(' (')[0]} {c.rows:,}" for c in PEER_CELLS]
@@ -321,14 +322,20 @@ def show(saved: dict[str, Any]) -> None:
         own = [cells.get(title) for title in titles]
         texts = [f"{one['alarms']:.0f}, {one['weeks']:.0f}" if one else "" for one in own]
         print(f"| {name} | " + " | ".join(texts) + " |")
+    clean = ours["clean"]
+    mails = [f"{clean[title]['a_year']:.2f}" if title in clean else "" for title in titles]
+    print("| driftloop, *mails* a year | " + " | ".join(mails) + " |")
     for title, changes in saved["power"].items():
-        tools = list(saved["clean"])
+        own = ours["power"].get(title, {"changes": {}})["changes"]
+        tools = [name for name in saved["clean"] if any(name in one for one in changes.values())]
         print(
-            f"\n| windows until it is flagged, {title.replace(' | ', ', ')} | " + " | ".join(tools)
+            f"\n| windows until it is flagged, {title.replace(' | ', ', ')} | "
+            + " | ".join([*tools, "driftloop, mails |"])
         )
-        print("|---|" + "---|" * len(tools))
+        print("|---|" + "---|" * (len(tools) + 1))
         for change, lines in changes.items():
             texts = [_pair(lines.get(tool)) for tool in tools]
+            texts.append(f"{own[change]['median']:.0f}" if change in own else "")
             print(f"| {change} | " + " | ".join(texts) + " |")
     for tool, why in saved["failed"].items():
         print(f"\n{NAMES.get(tool, tool)}: not measured: {why}")
@@ -350,17 +357,20 @@ def main() -> None:
     parser.add_argument("--measure", action="store_true")
     parser.add_argument("--years", type=int, default=1, help="clean years with 2,000 rows")
     parser.add_argument("--replicates", type=int, default=5)
-    parser.add_argument("--cache", type=Path, default=CACHE)
+    parser.add_argument("--cache", type=Path, default=CACHE, help="answers are kept there")
+    parser.add_argument("--tools", default="", help="only these, such as evidently,nannyml")
     options = parser.parse_args()
     if options.measure:
         folder = options.cache / "alarms"
         clean, power = clean_jobs(options.years), power_jobs(options.replicates)
-        failed = measure(folder, [*clean, *power], options.cache)
+        asked = options.tools.split(",") if options.tools else list(NAMES)
+        known = json.loads(SAVED.read_text())["failed"] if SAVED.exists() else {}
+        failed = {tool: why for tool, why in known.items() if tool not in asked}
+        failed |= measure(folder, [*clean, *power], options.cache, asked)
         SAVED.parent.mkdir(exist_ok=True)
         command = "python -m bench.peers_alarms --measure"
         found = {"command": command, "failed": failed, **summary(folder, clean, power)}
         SAVED.write_text(json.dumps(found, indent=1) + "\n")
-        shutil.rmtree(folder)
     show(json.loads(SAVED.read_text()))
 
 
