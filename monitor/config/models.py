@@ -321,9 +321,10 @@ class Config(Section):
         ConfigError
             There is none; the message names the nearest one.
         """
+        for monitor in self.monitors:  # asked for each window: no list of all names is made
+            if monitor.name == name:
+                return monitor
         known = [monitor.name for monitor in self.monitors]
-        if name in known:
-            return self.monitors[known.index(name)]
         if own := [monitor.name for monitor in self.monitors if monitor.family == name]:
             msg = f"{name!r} is {len(own)} monitors, such as {own[0]!r}; name one of them."
             raise ConfigError(msg)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from monitor.config import MonitorConfig
+from monitor.core.errors import DriftloopError
 from monitor.core.window import Window
 from monitor.scheduler.due import (
     MAX_CATCH_UP,
@@ -20,6 +21,8 @@ from monitor.scheduler.late import Late
 
 #: So many known windows are searched for others that were left out between them.
 _LOOK_BACK = 200
+#: So many windows are written in one transaction.
+_AT_ONCE = 5000
 #: Rows may come late: what is due by the clock is looked for again after this.
 LOOK_AGAIN = timedelta(minutes=5)
 
@@ -63,8 +66,8 @@ class Announcer:
         self._searched[name] = now + LOOK_AGAIN
         return self.home.search(name)
 
-    def announce(self, monitor: MonitorConfig, newest: Mapping[str, Window]) -> int:
-        """Make due windows of the monitor known to the ledger; how many are new.
+    def ask(self, monitor: MonitorConfig, newest: Mapping[str, Window]) -> list[Window]:
+        """Windows of the monitor that have become due; those with late rows are reopened.
 
         `newest`: the newest regular window of each monitor, as the ledger knows it.
 
@@ -76,17 +79,41 @@ class Announcer:
         ledger, now, last = self.home.store.ledger, self.home.clock(), newest.get(monitor.name)
         seen = self._seen.get(monitor.name)
         if seen is not None and seen.newest == last and now < seen.until <= now + LOOK_AGAIN:
-            return 0
+            return []
         until = min(now + LOOK_AGAIN, next_look(monitor, now) or now + LOOK_AGAIN)
         self._seen[monitor.name] = _Seen(last, until)
-        entries = ledger.entries(monitor.name, limit=_LOOK_BACK)
-        windows = self._due(monitor, [e.window for e in entries if e.regular], now)
-        new = ledger.ensure_windows(monitor.name, windows) if windows else 0
+        if monitor.columns.timestamp is None:  # its newest window is all that can be due
+            known = [] if last is None else [last]
+        else:
+            known = ledger.known(monitor.name, limit=_LOOK_BACK)
+        windows = self._due(monitor, known, now)
+        if monitor.revise:
+            self.late.reopen(monitor, ledger.entries(monitor.name, limit=_LOOK_BACK), now)
+        return windows
+
+    def write(self, wanted: Mapping[str, Sequence[Window]]) -> int:
+        """Make due windows known to the ledger, many in one transaction; how many are new.
+
+        Raises `StoreError`; then their monitors are asked again by the next tick.
+        """
+        count = 0
+        for part in _parts(wanted):
+            try:
+                new = self.home.store.ledger.announce(part)
+            except DriftloopError:
+                for name in wanted:
+                    self._seen.pop(name, None)
+                raise
+            for name, number in new.items():
+                self._tell(name, number, part[name])
+            count += sum(new.values())
+        return count
+
+    def _tell(self, name: str, new: int, windows: Sequence[Window]) -> None:
         if new:
             more = ", the others follow" if len(windows) == MAX_CATCH_UP else ""
             what = "window is" if new == 1 else "windows are"
-            self.home.say(f"{monitor.name}: {new} {what} due, from {windows[0]} on{more}")
-        return new + self.late.reopen(monitor, entries, now)
+            self.home.say(f"{name}: {new} {what} due, from {windows[0]} on{more}")
 
     def _due(self, monitor: MonitorConfig, known: list[Window], now: datetime) -> list[Window]:
         """What is due; the source is asked only where it matters."""
@@ -145,3 +172,15 @@ class Announcer:
                 f"{earliest.isoformat()}, `driftloop backfill` runs the older ones"
             )
         return max(begin, earliest)
+
+
+def _parts(wanted: Mapping[str, Sequence[Window]]) -> Iterator[dict[str, Sequence[Window]]]:
+    """Monitors with so many windows together that one transaction does not take long."""
+    part: dict[str, Sequence[Window]] = {}
+    for name, windows in wanted.items():
+        part[name] = windows
+        if sum(map(len, part.values())) >= _AT_ONCE:
+            yield part
+            part = {}
+    if part:
+        yield part

@@ -13,7 +13,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from monitor.core.allocators import give_back
 from monitor.core.errors import DriftloopError, LeaseLostError
+from monitor.core.window import Window
 from monitor.scheduler import worker as workers_
 from monitor.scheduler.annotators import Annotators
 from monitor.scheduler.announce import Announcer
@@ -24,6 +26,8 @@ from monitor.store.records import Lease
 
 if TYPE_CHECKING:
     from apscheduler.schedulers.background import BackgroundScheduler
+
+    from monitor.config import MonitorConfig
 
 #: After the commit the report is drawn; so long is waited for it.
 _DRAW_SECONDS = 5.0
@@ -82,6 +86,8 @@ class Clock:
             with ThreadPoolExecutor(len(self.crew)) as pool:
                 done = sum(pool.map(lambda one: self._work(one, left_alone), self.crew))
         self.watch.ticked(well=self.failures == before)
+        if done:
+            give_back()
         return done
 
     def announce(self) -> None:
@@ -90,16 +96,25 @@ class Clock:
         for name in self.home.blocks.names():
             if not self.stopping.is_set():
                 self._asked(name, partial(self.announcer.search, name))
-        blocks, newest = set(self.home.blocks.names()), dict[str, Any]()
+        blocks, newest = set(self.home.blocks.names()), dict[str, Window]()
         monitors = self.home.config.monitors
         ledger = self.home.store.ledger
         if not self._guarded(
             "ledger", lambda: newest.update(ledger.newest_of(monitor.name for monitor in monitors))
         ):
             return
+        wanted: dict[str, list[Window]] = {}
         for monitor in monitors:
             if not self.stopping.is_set() and monitor.name not in blocks:
-                self._asked(monitor.name, partial(self.announcer.announce, monitor, newest))
+                self._asked(monitor.name, partial(self._ask, monitor, newest, wanted))
+        self._guarded("ledger", partial(self.announcer.write, wanted))
+
+    def _ask(
+        self, monitor: MonitorConfig, newest: dict[str, Window], wanted: dict[str, list[Window]]
+    ) -> None:
+        windows = self.announcer.ask(monitor, newest)
+        if windows:
+            wanted[monitor.name] = windows
 
     def deliver(self) -> None:
         """Send what waits in the outbox, summaries whose time has come among it."""

@@ -14,6 +14,7 @@ from monitor.store.alarm_models import AlarmMailRow, AlarmNoteRow
 from monitor.store.alarm_records import AlarmNote, NewMail, NewNote, Standing, StoredMail
 from monitor.store.engine import Database
 from monitor.store.models import AlarmRow, OutboxItemRow, RunRow
+from monitor.store.records import RunKey
 from monitor.store.types import digest
 
 _LONGEST = 4000  #: characters of a note
@@ -93,14 +94,38 @@ class Notes:
 
 
 def record_mails(
-    database: Database, session: Session, run: RunRow, mails: Sequence[NewMail], now: datetime
+    database: Database,
+    session: Session,
+    run: RunKey,
+    mails: Sequence[NewMail],
+    now: datetime,
+    *,
+    again: bool = True,
 ) -> None:
     """Write down which mails a run caused.
 
-    What an older run of the same window wanted to send and never did is taken back; a mail that
-    went out stays.
+    `again`: what an older run of the same window wanted to send and never did is taken back; a
+    mail that went out stays.
     """
-    keep = [mail.message_id for mail in mails]
+    if again:
+        _take_back(session, run, [mail.message_id for mail in mails])
+    rows = [
+        {
+            "monitor": run.monitor,
+            "window_start": run.window_start,
+            "window_end": run.window_end,
+            "why": mail.why,
+            "message_id": mail.message_id,
+            "at": now,
+            "keys": list(mail.keys),
+        }
+        for mail in mails
+    ]
+    if rows:
+        database.insert_new(session, AlarmMailRow, rows, AlarmMailRow.id)
+
+
+def _take_back(session: Session, run: RunKey, keep: Sequence[str]) -> None:
     sent = (
         sa.select(OutboxItemRow.id)
         .where(
@@ -118,20 +143,6 @@ def record_mails(
             ~sent,
         )
     )
-    rows = [
-        {
-            "monitor": run.monitor,
-            "window_start": run.window_start,
-            "window_end": run.window_end,
-            "why": mail.why,
-            "message_id": mail.message_id,
-            "at": now,
-            "keys": list(mail.keys),
-        }
-        for mail in mails
-    ]
-    if rows:
-        database.insert_new(session, AlarmMailRow, rows, AlarmMailRow.id)
 
 
 _SAME = ("kind", "scope", "key", "verdict", "until", "by", "note")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,10 +14,10 @@ from monitor.core.errors import UsageError
 from monitor.core.finding import Alarm
 from monitor.core.window import Window
 from monitor.store.alarm_notes import Notes
-from monitor.store.engine import Database
+from monitor.store.engine import Database, table_of
 from monitor.store.models import AlarmEventRow, AlarmRow, RunRow
-from monitor.store.records import AlarmEvent, StoredAlarm
-from monitor.store.types import digest
+from monitor.store.records import AlarmEvent, RunKey, StoredAlarm
+from monitor.store.types import UtcDateTime, digest
 
 _NEVER = 1e6  #: years
 
@@ -103,7 +103,7 @@ class Alarms:
             ]
 
 
-def record_alarms(session: Session, run: RunRow, alarms: Iterable[Alarm], *, again: bool) -> None:
+def record_alarms(session: Session, run: RunKey, alarms: Iterable[Alarm], *, again: bool) -> None:
     """Write what the run says about its alarms, and bring the episodes up to it.
 
     Usually the run's window is the newest one, and its events are folded onto what is open. A
@@ -112,17 +112,18 @@ def record_alarms(session: Session, run: RunRow, alarms: Iterable[Alarm], *, aga
     """
     rows = [_event(run, alarm) for alarm in alarms]
     if rows:
-        session.execute(sa.insert(AlarmEventRow), rows)
+        session.connection().execute(_NEW_EVENTS, rows)
+    elif not again:  # a first run that says nothing changes nothing
+        return
     if not again and not _is_overtaken(session, run):
-        for row in rows:
-            _fold(session, run.monitor, row["key_digest"], [AlarmEventRow(**row)])
+        _fold_on(session, run, rows)
         return
     touched = set(session.scalars(_keys_at(run))) | {row["key_digest"] for row in rows}
     for key in sorted(touched):
         _fold_anew(session, run.monitor, key)
 
 
-def _event(run: RunRow, alarm: Alarm) -> dict[str, Any]:
+def _event(run: RunKey, alarm: Alarm) -> dict[str, Any]:
     return {
         "run_id": run.id,
         "monitor": run.monitor,
@@ -141,15 +142,45 @@ def _finite(years: float | None) -> float | None:
     return None if years is None or math.isnan(years) else min(years, _NEVER)
 
 
-def _is_overtaken(session: Session, run: RunRow) -> bool:
+def _is_overtaken(session: Session, run: RunKey) -> bool:
     """Whether a later window was run before this one."""
-    later = sa.select(RunRow.id).where(
-        RunRow.monitor == run.monitor, RunRow.latest, RunRow.window_start > run.window_start
+    given = {"monitor": run.monitor, "start": run.window_start}
+    return session.connection().execute(_LATER, given).first() is not None
+
+
+_NEW_EVENTS = sa.insert(table_of(AlarmEventRow))
+_LATER = (
+    sa.select(RunRow.id)
+    .where(
+        RunRow.monitor == sa.bindparam("monitor"),
+        RunRow.latest,
+        RunRow.window_start > sa.bindparam("start", type_=UtcDateTime()),
     )
-    return session.scalars(later.limit(1)).first() is not None
+    .limit(1)
+)
+_CONCERNED = sa.select(AlarmRow).where(
+    AlarmRow.monitor == sa.bindparam("monitor"),
+    AlarmRow.key_digest.in_(sa.bindparam("keys", expanding=True)),
+    sa.or_(
+        AlarmRow.state == "open",
+        AlarmRow.opened_start == sa.bindparam("start", type_=UtcDateTime()),
+    ),
+)
 
 
-def _keys_at(run: RunRow) -> sa.Select[str]:
+def _fold_on(session: Session, run: RunKey, rows: Sequence[dict[str, Any]]) -> None:
+    """Bring what is open up to the newest window; one look for all its alarms."""
+    keys = [row["key_digest"] for row in rows]
+    given = {"monitor": run.monitor, "keys": keys, "start": run.window_start}
+    there: dict[str, dict[datetime, AlarmRow]] = {}
+    for episode in session.scalars(_CONCERNED, given):
+        there.setdefault(episode.key_digest, {})[episode.opened_start] = episode
+    for row in rows:
+        episodes = there.get(row["key_digest"], {})
+        _fold(session, run.monitor, episodes, [AlarmEventRow(**row)])
+
+
+def _keys_at(run: RunKey) -> sa.Select[str]:
     """Keys whose episodes may have been made by an older revision of that run."""
     return sa.select(AlarmRow.key_digest).where(
         AlarmRow.monitor == run.monitor,
@@ -176,13 +207,18 @@ def _episodes(monitor: str, key: str) -> sa.Select[AlarmRow]:
 
 def _fold_anew(session: Session, monitor: str, key: str) -> None:
     """Withdraw all episodes of a key, and let its events bring back those that stand."""
-    for episode in session.scalars(_episodes(monitor, key)):
-        episode.state = "withdrawn"
-    _fold(session, monitor, key, session.scalars(_events(monitor, key)).all())
-
-
-def _fold(session: Session, monitor: str, key: str, events: Sequence[AlarmEventRow]) -> None:
     episodes = {row.opened_start: row for row in session.scalars(_episodes(monitor, key))}
+    for episode in episodes.values():
+        episode.state = "withdrawn"
+    _fold(session, monitor, episodes, session.scalars(_events(monitor, key)).all())
+
+
+def _fold(
+    session: Session,
+    monitor: str,
+    episodes: Mapping[datetime, AlarmRow],
+    events: Sequence[AlarmEventRow],
+) -> None:
     current = next((row for row in episodes.values() if row.state == "open"), None)
     for event in events:
         if current is None and event.state == "closed":

@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from monitor.core.finding import Finding
 from monitor.store.alarm_notes import record_mails
 from monitor.store.alarms import record_alarms
-from monitor.store.engine import Database, bounded
-from monitor.store.ledger import reason_of, update_held
+from monitor.store.engine import Database, bounded, table_of
+from monitor.store.ledger import update_held
 from monitor.store.models import AlarmEventRow, FindingRow, RunRow, WindowRow
 from monitor.store.outbox import cancel_stale, enqueue
 from monitor.store.queue import replace_draw
-from monitor.store.records import Committed, Lease, RunEffects
+from monitor.store.records import Committed, Lease, RunEffects, RunKey
 from monitor.store.revisions import changes_between
 from monitor.store.types import digest
 
@@ -37,7 +36,9 @@ def commit(database: Database, lease: Lease, effects: RunEffects) -> Committed:
     with database.writing() as session:
         database.lock_monitor(session, lease.monitor)
         now = database.now(session)
-        reason = reason_of(session, lease)
+        connection = session.connection()
+        before = connection.execute(_BEFORE, {"window_id": lease.window_id}).one()
+        again = before.run_id is not None
         update_held(
             session,
             lease,
@@ -48,67 +49,102 @@ def commit(database: Database, lease: Lease, effects: RunEffects) -> Committed:
             reason=None,
             finished_at=now,
         )
-        older = _supersede(session, lease)
-        run = _new_run(session, lease, effects, older)
-        if older is not None:
-            run.changes = changes_between(older.document, effects.document, reason=reason)
-        _record_findings(session, run, effects.findings)
-        record_alarms(session, run, effects.alarms, again=older is not None)
-        queued = replace_draw(database, session, run, effects.queue, now)
-        run.queued = queued
-        cancel_stale(session, run, [item.message.message_id for item in effects.outbox])
-        record_mails(database, session, run, effects.mails, now)
-        sent = enqueue(database, session, lease.monitor, effects.outbox, run_id=run.id)
+        changes = _supersede(connection, before, effects) if again else None
+        revision = before.revision + 1 if again else 1
+        run = _new_run(
+            connection, lease, effects, revision, regular=before.regular, changes=changes
+        )
+        _record_findings(connection, run, effects.findings)
+        record_alarms(session, run, effects.alarms, again=again)
+        queued = replace_draw(
+            database, session, run, effects.queue, now, draw=effects.draw, again=again
+        )
+        if queued != len(effects.queue):
+            connection.execute(_QUEUED, {"run_id": run.id, "number": queued})
+        if again:
+            cancel_stale(session, run, [item.message.message_id for item in effects.outbox])
+        record_mails(database, session, run, effects.mails, now, again=again)
+        sent = 0
+        if effects.outbox:
+            sent = enqueue(database, session, lease.monitor, effects.outbox, run_id=run.id)
         return Committed(
             run_id=run.id,
-            revision=run.revision,
+            revision=revision,
             queued=queued,
             queued_before=len(effects.queue) - queued,
             messages=sent,
             messages_before=len(effects.outbox) - sent,
-            changes=run.changes,
+            changes=changes,
         )
 
 
-def _supersede(session: Session, lease: Lease) -> RunRow | None:
-    """The run that was the latest of that window; its findings and events are taken back."""
-    older = session.scalars(
-        sa.select(RunRow).where(RunRow.window_id == lease.window_id, RunRow.latest)
-    ).first()
-    if older is not None:
-        older.latest = False
-        for rows in (FindingRow, AlarmEventRow):
-            session.execute(sa.delete(rows).where(rows.run_id == older.id))
-    return older
-
-
-def _new_run(session: Session, lease: Lease, effects: RunEffects, older: RunRow | None) -> RunRow:
-    regular = session.scalars(
-        sa.select(WindowRow.regular).where(WindowRow.id == lease.window_id)
-    ).one()
-    run = RunRow(
-        window_id=lease.window_id,
-        monitor=lease.monitor,
-        window_start=lease.window.start,
-        window_end=lease.window.end,
-        regular=regular,
-        revision=1 if older is None else older.revision + 1,
-        latest=True,
-        worker=lease.worker,
-        findings=len(effects.findings),
-        drifted=sum(finding.drifted for finding in effects.findings),
-        alarms_opened=sum(alarm.state == "opened" for alarm in effects.alarms),
-        alarms_open=sum(alarm.state != "closed" for alarm in effects.alarms),
-        queued=0,
-        seconds=(effects.finished_at - effects.started_at).total_seconds(),
-        document=dict(effects.document),
-        evidence_state=None if effects.evidence_state is None else dict(effects.evidence_state),
-        provenance=None if effects.provenance is None else dict(effects.provenance),
-        **{name: getattr(effects, name) for name in _SAME},
+_RUNS = table_of(RunRow)
+#: The window, and its latest run if there is one.
+_BEFORE = (
+    sa.select(WindowRow.reason, WindowRow.regular, _RUNS.c.id.label("run_id"), _RUNS.c.revision)
+    .join_from(
+        WindowRow,
+        _RUNS,
+        sa.and_(_RUNS.c.window_id == WindowRow.id, _RUNS.c.latest),
+        isouter=True,
     )
-    session.add(run)
-    session.flush()
-    return run
+    .where(WindowRow.id == sa.bindparam("window_id"))
+)
+_NEW_RUN, _NEW_FINDINGS = sa.insert(_RUNS), sa.insert(table_of(FindingRow))
+_QUEUED = (
+    sa.update(_RUNS)
+    .where(_RUNS.c.id == sa.bindparam("run_id"))
+    .values(queued=sa.bindparam("number"))
+)
+
+
+def _supersede(
+    connection: sa.Connection, before: sa.Row[Any, Any, Any, Any], effects: RunEffects
+) -> dict[str, Any]:
+    """Take back findings and events of the run that was the latest; what the new one changes."""
+    older = _RUNS.c.id == before.run_id
+    document = connection.execute(sa.select(_RUNS.c.document).where(older)).scalar_one()
+    connection.execute(sa.update(_RUNS).where(older).values(latest=False))
+    for rows in (FindingRow, AlarmEventRow):
+        connection.execute(sa.delete(rows).where(rows.run_id == before.run_id))
+    return changes_between(document, effects.document, reason=before.reason)
+
+
+def _new_run(
+    connection: sa.Connection,
+    lease: Lease,
+    effects: RunEffects,
+    revision: int,
+    *,
+    regular: bool,
+    changes: dict[str, Any] | None,
+) -> RunKey:
+    state, source = effects.evidence_state, effects.provenance
+    window = lease.window
+    values = {
+        "window_id": lease.window_id,
+        "monitor": lease.monitor,
+        "window_start": window.start,
+        "window_end": window.end,
+        "regular": regular,
+        "revision": revision,
+        "latest": True,
+        "worker": lease.worker,
+        "findings": len(effects.findings),
+        "drifted": sum(finding.drifted for finding in effects.findings),
+        "alarms_opened": sum(alarm.state == "opened" for alarm in effects.alarms),
+        "alarms_open": sum(alarm.state != "closed" for alarm in effects.alarms),
+        "queued": len(effects.queue),
+        "seconds": (effects.finished_at - effects.started_at).total_seconds(),
+        "changes": changes,
+        "document": dict(effects.document),
+        "evidence_state": None if state is None else dict(state),
+        "provenance": None if source is None else dict(source),
+        **{name: getattr(effects, name) for name in _SAME},
+    }
+    key = connection.execute(_NEW_RUN, values).inserted_primary_key
+    assert key is not None
+    return RunKey(id=key[0], window_id=lease.window_id, monitor=lease.monitor, window=lease.window)
 
 
 _SAME = (
@@ -123,13 +159,13 @@ _SAME = (
 )
 
 
-def _record_findings(session: Session, run: RunRow, findings: tuple[Finding, ...]) -> None:
+def _record_findings(connection: sa.Connection, run: RunKey, findings: tuple[Finding, ...]) -> None:
     rows = [_finding_row(run, finding) for finding in findings]
     if rows:
-        session.execute(sa.insert(FindingRow), rows)
+        connection.execute(_NEW_FINDINGS, rows)
 
 
-def _finding_row(run: RunRow, finding: Finding) -> dict[str, Any]:
+def _finding_row(run: RunKey, finding: Finding) -> dict[str, Any]:
     row = finding.to_dict()
     del row["rows"]  # they stand in the document
     interval = row.pop("interval") or (None, None)
@@ -140,6 +176,7 @@ def _finding_row(run: RunRow, finding: Finding) -> dict[str, Any]:
         "window_start": run.window_start,
         "window_end": run.window_end,
         "check_name": row.pop("check"),
+        "column_name": row.pop("column"),
         "column_digest": None if finding.column is None else digest(finding.column),
         "interval_low": interval[0],
         "interval_high": interval[1],

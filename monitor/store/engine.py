@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,10 @@ MAX_BLOB = 256 * 1024 * 1024
 MAX_IMAGE = 1024 * 1024
 #: The longest name of a monitor, in characters.
 MAX_NAME = 200
+#: A connection that was not used for so long may be dead.
+_IDLE_SECONDS = 1.0
+#: The clock of a server is asked again after this.
+_CLOCK_SECONDS = 30.0
 #: How many values one statement carries at most; databases have limits of their own.
 CHUNK = 500
 
@@ -67,8 +74,9 @@ def make_engine(url: sa.URL, *, foreign_keys: bool = True) -> sa.Engine:
         _listen_sqlite(engine, foreign_keys=foreign_keys)
     else:
         engine = sa.create_engine(
-            url, pool_pre_ping=True, connect_args={"connect_timeout": 10, "prepare_threshold": None}
+            url, connect_args={"connect_timeout": 10, "prepare_threshold": None}
         )
+        _ping_idle_connections(engine)
     _refuse_forked_connections(engine)
     return engine
 
@@ -104,8 +112,29 @@ def _listen_sqlite(engine: sa.Engine, *, foreign_keys: bool) -> None:
         write = options.get("driftloop_write", False)
         if write:
             mode = "normal" if options.get("driftloop_quick", False) else "full"
-            connection.exec_driver_sql(f"PRAGMA synchronous={mode}")
+            if connection.info.get("synchronous", "full") != mode:
+                connection.exec_driver_sql(f"PRAGMA synchronous={mode}")
+                connection.info["synchronous"] = mode
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _ping_idle_connections(engine: sa.Engine) -> None:
+    """Ask whether the server is still there, but not before each of many transactions in a row."""
+
+    @sa.event.listens_for(engine, "checkin")
+    def _checkin(_connection: Any, record: Any) -> None:
+        record.info["used"] = time.monotonic()
+
+    @sa.event.listens_for(engine, "checkout")
+    def _checkout(connection: Any, record: Any, _proxy: Any) -> None:
+        if time.monotonic() - record.info.get("used", math.inf) > _IDLE_SECONDS:
+            try:
+                alive = engine.dialect.do_ping(connection)
+            except engine.dialect.loaded_dbapi.Error:
+                alive = False
+            if not alive:
+                msg = "the server has closed this connection"
+                raise sa.exc.DisconnectionError(msg)
 
 
 def _refuse_forked_connections(engine: sa.Engine) -> None:
@@ -121,13 +150,24 @@ def _refuse_forked_connections(engine: sa.Engine) -> None:
             raise sa.exc.DisconnectionError(msg)
 
 
+_CLOCK = sa.text("SELECT clock_timestamp()")
+
+
 def database_clock(session: Session) -> datetime:
-    """What time the database has, to the millisecond at least."""
-    if session.get_bind().dialect.name == "sqlite":
-        text = session.execute(sa.text("SELECT strftime('%Y-%m-%dT%H:%M:%f', 'now')")).scalar_one()
-        return datetime.fromisoformat(text).replace(tzinfo=UTC)
-    now: datetime = session.execute(sa.text("SELECT clock_timestamp()")).scalar_one()
-    return now.astimezone(UTC)
+    """What time the database has: SQLite's is that of this machine, which all its users share.
+
+    A server is asked now and then; between that our own clock, which nobody sets, goes on from
+    what it said.
+    """
+    connection = session.connection()
+    if connection.dialect.name == "sqlite":
+        return datetime.now(UTC)
+    ticks, asked = time.monotonic(), connection.info.get("clock")
+    if asked is None or ticks - asked[0] > _CLOCK_SECONDS:
+        now: datetime = connection.execute(_CLOCK).scalar_one()
+        connection.info["clock"] = asked = (time.monotonic(), now.astimezone(UTC))
+        ticks = asked[0]
+    return asked[1] + timedelta(seconds=ticks - asked[0])
 
 
 class Database:
@@ -156,6 +196,12 @@ class Database:
     def writing(self) -> Iterator[Session]:
         """A transaction that writes; committed whole at the end, or rolled back on any error."""
         with self._transaction(write=True) as session:
+            yield session
+
+    @contextmanager
+    def writing_lightly(self) -> Iterator[Session]:
+        """The same, for what a power cut may take back: no disk is waited for (SQLite)."""
+        with self._transaction(write=True, quick=True) as session:
             yield session
 
     @contextmanager
@@ -190,11 +236,11 @@ class Database:
         self, session: Session, model: type[Base], rows: list[dict[str, Any]], returning: Any
     ) -> list[Any]:
         """Insert what breaks no unique key; `returning` of each row that went in."""
-        insert = sqlite.insert if self.engine.dialect.name == "sqlite" else postgresql.insert
+        statement = _insert_new(self.engine.dialect.name, model, returning)
+        connection = session.connection()
         new: list[Any] = []
         for start in range(0, len(rows), CHUNK):
-            statement = insert(model).on_conflict_do_nothing().returning(returning)
-            new += session.scalars(statement, rows[start : start + CHUNK]).all()
+            new += connection.execute(statement, rows[start : start + CHUNK]).scalars()
         return new
 
     def size(self) -> int:
@@ -217,18 +263,40 @@ class Database:
 
     def lock_monitor(self, session: Session, monitor: str) -> None:
         """Make the monitor known and hold its row until the transaction ends."""
-        if not monitor or len(monitor) > MAX_NAME:
-            msg = (
-                f"A monitor's name has 1 to {MAX_NAME} characters, not {len(monitor)}: shorten it."
-            )
-            raise StoreError(msg)
-        row = {"name": monitor, "created_at": self.now(session)}
-        self.insert_new(session, MonitorRow, [row], MonitorRow.name)
-        session.execute(
-            sa.select(MonitorRow.name)
-            .where(MonitorRow.name == monitor)
-            .with_for_update(key_share=True)
-        )
+        connection, place = session.connection(), {"name": checked_name(monitor)}
+        if connection.execute(_LOCK_MONITOR, place).first() is None:
+            row = {**place, "created_at": self.now(session)}
+            self.insert_new(session, MonitorRow, [row], MonitorRow.name)
+            connection.execute(_LOCK_MONITOR, place)
+
+
+def checked_name(monitor: str) -> str:
+    """The name, unless it has a length that the store does not take."""
+    if not monitor or len(monitor) > MAX_NAME:
+        msg = f"A monitor's name has 1 to {MAX_NAME} characters, not {len(monitor)}: shorten it."
+        raise StoreError(msg)
+    return monitor
+
+
+def table_of(model: type[Base]) -> sa.Table:
+    """The table, for statements that need no objects: a fraction of their time."""
+    table = model.__table__
+    assert isinstance(table, sa.Table)
+    return table
+
+
+_LOCK_MONITOR = (
+    sa.select(table_of(MonitorRow).c.name)
+    .where(table_of(MonitorRow).c.name == sa.bindparam("name"))
+    .with_for_update(key_share=True)
+)
+
+
+@cache
+def _insert_new(dialect: str, model: type[Base], returning: Any) -> sa.Executable:
+    """Built once for each table: to build a statement takes longer than to run it."""
+    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    return insert(table_of(model)).on_conflict_do_nothing().returning(returning)
 
 
 def sync_file(path: Path) -> None:

@@ -64,6 +64,7 @@ class StoredLabel(NewLabel):
     inclusion_probability: float | None
     weight: float
     copies: int | None
+    score: float  #: what the row weighed in the draw
     prediction: Any
     prediction_score: float | None
     model_version: str | None

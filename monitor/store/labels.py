@@ -43,6 +43,7 @@ _OF_ROW = (
     "inclusion_probability",
     "weight",
     "copies",
+    "score",
     "prediction",
     "prediction_score",
     "model_version",

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from monitor.core.errors import LeaseLostError
 from monitor.core.window import Window
-from monitor.store.engine import CHUNK, Database
+from monitor.store.claiming import next_due, park_if_spent, take, update_of_held
+from monitor.store.engine import CHUNK, Database, checked_name
 from monitor.store.models import MonitorRow, RunRow, WindowRow
 from monitor.store.records import Lease, LedgerEntry
 
@@ -46,6 +47,29 @@ class Ledger:
             if regular and new < len(asked):
                 _make_regular(session, monitor, asked)
             return new
+
+    def announce(self, wanted: Mapping[str, Sequence[Window]]) -> dict[str, int]:
+        """Make regular windows of several monitors known, in one transaction; how many are new."""
+        with self._database.writing() as session:
+            now = self._database.now(session)
+            names = [{"name": checked_name(name), "created_at": now} for name in sorted(wanted)]
+            self._database.insert_new(session, MonitorRow, names, MonitorRow.name)
+            rows = [
+                _new(name, window, regular=True, now=now)
+                for name in sorted(wanted)
+                for window in wanted[name]
+            ]
+            new = Counter(self._database.insert_new(session, WindowRow, rows, WindowRow.monitor))
+            for name in sorted(wanted):
+                if new[name] < len(wanted[name]):
+                    _make_regular(session, name, list(wanted[name]))
+            return {name: new[name] for name in wanted}
+
+    def known(self, monitor: str, *, limit: int) -> list[Window]:
+        """The regular windows of a monitor that start last, newest first."""
+        with self._database.reading() as session:
+            rows = session.connection().execute(_KNOWN, {"monitor": monitor, "limit": limit})
+            return [Window(start, end) for start, end in rows]
 
     def due(self, monitor: str | None = None, *, limit: int = 100) -> list[LedgerEntry]:
         """Windows that can be claimed now, oldest first."""
@@ -173,7 +197,7 @@ class Ledger:
                 return None
             if not (again or _is_claimable(row, now)):
                 return None
-            return _take(row, worker=worker, now=now, seconds=lease_seconds)
+            return take(session.connection(), row, worker=worker, now=now, seconds=lease_seconds)
 
     def claim_next(
         self,
@@ -189,27 +213,31 @@ class Ledger:
         `exclude`: but not over these; with very many monitors that is the shorter list.
 
         One whose last `max_attempts` workers vanished while they ran it is put aside as failed,
-        so that a window that kills its worker does not kill one after the other, for ever.
+        so that a window that kills its worker does not kill one after the other, for ever. A
+        lease that a power cut takes back is one that nobody has: no disk is waited for.
         """
-        with self._database.writing() as session:
-            now = self._database.now(session)
-            query = _next_due(now)
-            if monitors is not None:
-                query = query.where(WindowRow.monitor.in_(list(monitors)))
-            if left_out := list(exclude):
-                query = query.where(WindowRow.monitor.not_in(left_out))
-            row = session.scalars(query).first()
-            # The first look may have been older than another worker's claim; now that the
-            # monitor's row is held, a second one cannot be.
-            while row is not None:
-                if _runs(session, row.monitor, now):
-                    query = query.where(WindowRow.monitor != row.monitor)
-                elif not _park_if_spent(session, row, max_attempts):
-                    break
-                row = session.scalars(query).first()
-            if row is None:
-                return None
-            return _take(row, worker=worker, now=now, seconds=lease_seconds)
+        one = self._database.engine.dialect.name == "sqlite"  #: writer at a time
+        left_out = list(exclude)
+        only = None if monitors is None else list(monitors)
+        with self._database.writing_lightly() as session:
+            connection, now = session.connection(), self._database.now(session)
+            while True:
+                given = {"now": now, "only": only or [], "left_out": left_out}
+                query = next_due(some=only is not None, without=bool(left_out))
+                row = connection.execute(query, given).first()
+                if row is None:
+                    return None
+                name = row.monitor
+                if not one:
+                    # The first look may be older than another worker's claim, and may have passed
+                    # over an older window that was locked. Now that the monitor's row is held, a
+                    # second look can do neither.
+                    query = next_due(some=True, without=False)
+                    row = connection.execute(query, {**given, "only": [name]}).first()
+                if row is None:
+                    left_out = [*left_out, name]
+                elif not park_if_spent(connection, row, max_attempts):
+                    return take(connection, row, worker=worker, now=now, seconds=lease_seconds)
 
     def heartbeat(self, lease: Lease, *, lease_seconds: float = 300) -> Lease:
         """The lease, longer. Raises `LeaseLostError` when it is another worker's."""
@@ -253,17 +281,19 @@ class Ledger:
             )
 
 
+_KNOWN = (
+    sa.select(WindowRow.window_start, WindowRow.window_end)
+    .where(WindowRow.monitor == sa.bindparam("monitor"), WindowRow.regular)
+    .order_by(WindowRow.window_start.desc(), WindowRow.window_end.desc())
+    .limit(sa.bindparam("limit", type_=sa.Integer))
+)
+
+
 def update_held(session: Session, lease: Lease, **values: object) -> None:
     """Change the window's row, if the lease still holds it; else raise `LeaseLostError`."""
-    held = (
-        WindowRow.id == lease.window_id,
-        WindowRow.token == lease.token,
-        WindowRow.state == "running",
-    )
-    done = session.execute(
-        sa.update(WindowRow).where(*held).values(**values).returning(WindowRow.id)
-    ).all()
-    if len(done) != 1:
+    held = {"held_id": lease.window_id, "held_token": lease.token}
+    statement = update_of_held(tuple(sorted(values)))
+    if session.connection().execute(statement, {**held, **values}).rowcount != 1:
         msg = (
             f"Another worker runs {lease.monitor!r} {lease.window} now (the lease of "
             f"{lease.worker!r} ran out): nothing of this run was stored."
@@ -290,26 +320,6 @@ def _is_claimable(row: WindowRow, now: datetime) -> bool:
     )
 
 
-def _next_due(now: datetime) -> sa.Select[WindowRow]:
-    return (
-        sa.select(WindowRow)
-        .join(MonitorRow)
-        .where(_claimable(now), ~_running_monitor(now))
-        .order_by(*_OLDEST_FIRST)
-        .limit(1)
-        .with_for_update(skip_locked=True, key_share=True)
-    )
-
-
-def _running_monitor(now: datetime) -> sa.ColumnElement[bool]:
-    other = aliased(WindowRow)
-    return (
-        sa.select(other.id)
-        .where(other.monitor == MonitorRow.name, other.state == "running", other.lease_until > now)
-        .exists()
-    )
-
-
 def _runs(session: Session, monitor: str, now: datetime) -> bool:
     query = sa.select(WindowRow.id).where(
         WindowRow.monitor == monitor, WindowRow.state == "running", WindowRow.lease_until > now
@@ -326,35 +336,6 @@ def reason_of(session: Session, lease: Lease) -> str | None:
     """Why the window is run again; None when it is run for the first time, or by hand."""
     query = sa.select(WindowRow.reason).where(WindowRow.id == lease.window_id)
     return session.scalars(query).first()
-
-
-def _park_if_spent(session: Session, row: WindowRow, max_attempts: int) -> bool:
-    if row.state != "running" or row.attempts < max_attempts:
-        return False
-    row.state, row.token, row.lease_until, row.retry_at = "failed", None, None, None
-    row.last_error = (
-        f"{row.attempts} workers vanished while they ran it: it is not tried again by itself."
-    )
-    session.flush()
-    return True
-
-
-def _take(row: WindowRow, *, worker: str, now: datetime, seconds: float) -> Lease:
-    row.state = "running"
-    row.token = token = secrets.token_hex(16)
-    row.worker = worker
-    row.lease_until = until = now + timedelta(seconds=seconds)
-    row.retry_at = None
-    row.attempts += 1
-    return Lease(
-        window_id=row.id,
-        monitor=row.monitor,
-        window=Window(row.window_start, row.window_end),
-        token=token,
-        worker=worker,
-        attempt=row.attempts,
-        until=until,
-    )
 
 
 def _find(session: Session, monitor: str, window: Window) -> WindowRow | None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 #: The revision that this release works with; a test holds it to the newest migration.
-SCHEMA = "0010"
+SCHEMA = "0012"
 #: Any number that no other program's advisory locks use.
 _UPGRADE_LOCK = 0x6472_6966_746C_6F6F
 

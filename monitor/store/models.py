@@ -93,7 +93,7 @@ class WindowRow(Base):
     __tablename__ = "windows"
     __table_args__ = (
         sa.UniqueConstraint("monitor", "window_start", "window_end"),
-        sa.Index(None, "state", "window_start"),
+        sa.Index(None, "state", "window_start", "window_end", "monitor"),
     )
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     monitor: Mapped[str] = _monitor()
@@ -256,6 +256,21 @@ class QueueItemRow(Base):
     changed_at: Mapped[datetime]
     data: Mapped[dict[str, Any]]
     image: Mapped[bytes | None]
+
+
+class QueueDrawRow(Base):
+    """What is known of all rows that the queue of one window was drawn from."""
+
+    __tablename__ = "queue_draws"
+    __table_args__ = (sa.UniqueConstraint("monitor", "window_start", "window_end"),)
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    monitor: Mapped[str] = _monitor()
+    window_start: Mapped[datetime]
+    window_end: Mapped[datetime]
+    candidates: Mapped[int]
+    population: Mapped[int] = mapped_column(sa.BigInteger)
+    size_mean: Mapped[float | None] = mapped_column(sa.Double)
+    expected_mean: Mapped[float | None] = mapped_column(sa.Double)
 
 
 class QueueEventRow(Base):

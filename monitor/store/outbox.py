@@ -16,7 +16,7 @@ from monitor.core.errors import StoreError
 from monitor.core.ports import Message
 from monitor.store.engine import Database, bounded
 from monitor.store.models import OutboxItemRow, RunRow
-from monitor.store.records import NewMessage, OutboxEntry, OutboxRow, OutboxState
+from monitor.store.records import NewMessage, OutboxEntry, OutboxRow, OutboxState, RunKey
 from monitor.store.types import digest
 
 _LAST_ERROR = 4000  #: characters of an error that are kept
@@ -233,7 +233,7 @@ def enqueue(
     return new
 
 
-def cancel_stale(session: Session, run: RunRow, keep: Collection[str]) -> None:
+def cancel_stale(session: Session, run: RunKey, keep: Collection[str]) -> None:
     """Cancel what older runs of the same window wanted to say, this one does not, and is unsent."""
     older = sa.select(RunRow.id).where(RunRow.window_id == run.window_id, RunRow.id != run.id)
     session.execute(

@@ -10,10 +10,18 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, defer
 
 from monitor.core.window import Window
-from monitor.store.engine import CHUNK, MAX_IMAGE, Database
+from monitor.store.engine import CHUNK, MAX_IMAGE, Database, table_of
 from monitor.store.label_models import LabelRow, PushRow
-from monitor.store.models import QueueEventRow, QueueItemRow, RunRow
-from monitor.store.records import Marked, NewQueueRow, QueueEvent, QueueRow, QueueState
+from monitor.store.models import QueueDrawRow, QueueEventRow, QueueItemRow
+from monitor.store.records import (
+    Draw,
+    Marked,
+    NewQueueRow,
+    QueueEvent,
+    QueueRow,
+    QueueState,
+    RunKey,
+)
 from monitor.store.types import digest
 
 #: Which steps are allowed. A label may come late, be taken back, be doubted or be settled.
@@ -44,6 +52,7 @@ _SAME = (
 )
 
 
+_OF_DRAW = ("candidates", "population", "size_mean", "expected_mean")
 #: Where a row stands in the queue.
 _PLACE = (QueueItemRow.window_start, QueueItemRow.push_order, QueueItemRow.id)
 
@@ -183,6 +192,17 @@ class Queue:
         with self._database.reading() as session:
             return {Window(start, end): count for start, end, count in session.execute(query)}
 
+    def draws(self, monitor: str) -> dict[Window, Draw]:
+        """What each window's queue was drawn from; those of older releases are not known."""
+        query = sa.select(QueueDrawRow).where(QueueDrawRow.monitor == monitor)
+        with self._database.reading() as session:
+            return {
+                Window(row.window_start, row.window_end): Draw(
+                    **{name: getattr(row, name) for name in _OF_DRAW}
+                )
+                for row in session.scalars(query)
+            }
+
     def mark(
         self,
         monitor: str,
@@ -244,15 +264,32 @@ class Queue:
 
 
 def replace_draw(
-    database: Database, session: Session, run: RunRow, rows: Sequence[NewQueueRow], now: datetime
+    database: Database,
+    session: Session,
+    run: RunKey,
+    rows: Sequence[NewQueueRow],
+    now: datetime,
+    *,
+    draw: Draw | None = None,
+    again: bool = True,
 ) -> int:
     """Queue the sample that a run drew; how many rows are new.
 
     One window has one draw, else the inclusion probabilities would be wrong: an older draw of
     the same window stands when any of it has left the building, and gives way when none has.
+    Without `again` it is the window's first run, and there is no older draw.
     """
-    window = Window(run.window_start, run.window_end)
-    drawn = _drawn_from(run.monitor, window)
+    window = run.window
+    if again and not _withdraw(session, run):
+        return 0
+    _record_draw(session, run.monitor, window, draw, again=again)
+    values = [_new(run.monitor, window, row, now=now, run_id=run.id) for row in rows]
+    return _insert(database, session, values, now=now, by=f"run {run.id}")
+
+
+def _withdraw(session: Session, run: RunKey) -> bool:
+    """Take the window's older draw back; False when any of it has left the building."""
+    drawn = _drawn_from(run.monitor, run.window)
     gone = sa.or_(
         QueueItemRow.state != "proposed",
         sa.select(PushRow.id).where(PushRow.queue_row_id == QueueItemRow.id).exists(),
@@ -260,10 +297,19 @@ def replace_draw(
     )
     left = sa.select(QueueItemRow.id).where(*drawn, gone).limit(1)
     if session.scalars(left).first() is not None:
-        return 0
+        return False
     session.execute(sa.delete(QueueItemRow).where(*drawn))
-    values = [_new(run.monitor, window, row, now=now, run_id=run.id) for row in rows]
-    return _insert(database, session, values, now=now, by=f"run {run.id}")
+    return True
+
+
+def _record_draw(
+    session: Session, monitor: str, window: Window, draw: Draw | None, *, again: bool
+) -> None:
+    place = {"monitor": monitor, "window_start": window.start, "window_end": window.end}
+    if again:
+        session.execute(sa.delete(QueueDrawRow).filter_by(**place))
+    if draw is not None:
+        session.add(QueueDrawRow(**place, **{name: getattr(draw, name) for name in _OF_DRAW}))
 
 
 def _drawn_from(monitor: str, window: Window) -> tuple[sa.ColumnElement[bool], ...]:
@@ -300,14 +346,19 @@ def _new(
 def _insert(
     database: Database, session: Session, values: list[dict[str, Any]], *, now: datetime, by: str
 ) -> int:
+    if not values:
+        return 0
     new = database.insert_new(session, QueueItemRow, values, QueueItemRow.id)
     events = [
         {"queue_row_id": item, "at": now, "from_state": None, "to_state": "proposed", "by": by}
         for item in new
     ]
     if events:
-        session.execute(sa.insert(QueueEventRow), events)
+        session.connection().execute(_NEW_EVENTS, events)
     return len(new)
+
+
+_NEW_EVENTS = sa.insert(table_of(QueueEventRow))
 
 
 def advance(

@@ -122,6 +122,16 @@ class NewQueueRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """What is known of all rows that a window's queue was drawn from; estimates lean on it."""
+
+    candidates: int  #: rows of the sample that could be drawn
+    population: int  #: rows of the window
+    size_mean: float | None = None  #: of what the candidates weighed in the draw (`score`)
+    expected_mean: float | None = None  #: of the model's score for its own prediction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueueRow(NewQueueRow):
     """One row of the relabel queue, as it is stored."""
 
@@ -219,8 +229,29 @@ class RunEffects:
     findings: tuple[Finding, ...] = ()
     alarms: tuple[Alarm, ...] = ()  #: opened, open and closed ones of this window
     queue: tuple[NewQueueRow, ...] = ()
+    draw: Draw | None = None  #: what the queue was drawn from
     outbox: tuple[NewMessage, ...] = ()
     mails: tuple[NewMail, ...] = ()  #: what the messages of the outbox are, once for all channels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunKey:
+    """A run that is being written: what its other effects refer to."""
+
+    id: int
+    window_id: int
+    monitor: str
+    window: Window
+
+    @property
+    def window_start(self) -> datetime:
+        """Where its window begins."""
+        return self.window.start
+
+    @property
+    def window_end(self) -> datetime:
+        """Where its window ends."""
+        return self.window.end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,6 +330,8 @@ class FindingPoint:
     threshold: float | None
     severity: str
     drifted: bool
+    interval: tuple[float, float] | None = None  #: 95 %
+    n: int | None = None  #: rows of the window that it rests on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -288,4 +288,8 @@ def _point(row: FindingRow) -> FindingPoint:
         threshold=row.threshold,
         severity=row.severity,
         drifted=row.drifted,
+        interval=None
+        if row.interval_low is None or row.interval_high is None
+        else (row.interval_low, row.interval_high),
+        n=row.n_current,
     )

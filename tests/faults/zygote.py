@@ -29,7 +29,7 @@ from monitor.store.store import Store
 
 #: name -> where the function stands that is about to be called, or was.
 POINTS = {
-    "windows announced": "monitor.store.ledger:Ledger.ensure_windows",
+    "windows announced": "monitor.store.ledger:Ledger.announce",
     "window claimed": "monitor.store.ledger:Ledger.claim_next",
     "lease shown in the transaction": "monitor.store.commit:update_held",
     "reference stored": "monitor.store.references:References.save",

@@ -202,7 +202,8 @@ def test_one_wrong_date_does_not_make_windows_of_fifty_years(folder):
         file.write("0,1970-01-01T00:00:00Z,1\n")
     said: list[str] = []
     with clock_at(folder, day(12), said) as clock:
-        assert clock.announcer.announce(clock.home.config.monitor("shop"), {}) <= 500
+        windows = clock.announcer.ask(clock.home.config.monitor("shop"), {})
+        assert clock.announcer.write({"shop": windows}) == len(windows) <= 500
         newest = clock.home.store.ledger.newest("shop")
     assert newest == Window(day(11, 0), day(12, 0))
     assert any("driftloop backfill" in line for line in said)
@@ -265,8 +266,7 @@ def slow(monkeypatch) -> type[Slow]:
 def test_a_window_that_is_not_done_in_time_is_handed_back_and_stores_nothing(folder, slow):
     said: list[str] = []
     with clock_at(folder, day(12), said, slow) as clock:
-        shop = clock.home.config.monitor("shop")
-        clock.announcer.announce(shop, {})
+        clock.announce()
         scheduler = start(clock, seconds=3600)
         assert slow.reading.wait(30)
 
@@ -286,7 +286,7 @@ def test_a_window_that_is_not_done_in_time_is_handed_back_and_stores_nothing(fol
 
 def test_a_window_that_is_done_in_time_is_waited_for(folder, slow):
     with clock_at(folder, day(14), [], slow) as clock:
-        clock.announcer.announce(clock.home.config.monitor("shop"), {})
+        clock.announce()
         scheduler = start(clock, seconds=3600)
         assert slow.reading.wait(30)
         threading.Timer(0.2, slow.go.set).start()
@@ -300,7 +300,7 @@ def test_the_lease_is_renewed_while_a_window_runs(folder, slow, monkeypatch):
     monkeypatch.setattr(workers, "BEAT_SECONDS", 0.05)
     monkeypatch.setattr(workers, "LEASE_SECONDS", 2.0)
     with clock_at(folder, day(12), [], slow) as clock, clock_at(folder, day(12)) as other:
-        clock.announcer.announce(clock.home.config.monitor("shop"), {})
+        clock.announce()
         thread = threading.Thread(target=clock.run_due)
         thread.start()
         assert slow.reading.wait(30)

@@ -110,6 +110,38 @@ def test_a_failed_window_comes_back_when_its_retry_is_due(timed, hands):
     assert timed.ledger.claim_next(worker="w").attempt == 2
 
 
+def test_windows_wait_for_an_older_one_that_is_about_to_be_tried_again(timed, hands):
+    """Else what a window says would depend on a disk that was full for a minute."""
+    timed.ledger.announce({MONITOR: [week(0), week(1)], "other": [week(2)]})
+    timed.ledger.fail(timed.ledger.claim_next(worker="w"), "no", retry_in=60)
+
+    assert timed.ledger.claim_next(worker="w").monitor == "other"
+    assert timed.ledger.claim_next(worker="w") is None
+    hands.move(61)
+    assert timed.ledger.claim_next(worker="w").window == week(0)
+
+
+def test_windows_do_not_wait_for_ever_for_one_that_fails_again_and_again(timed, hands):
+    timed.ledger.announce({MONITOR: [week(0), week(1)]})
+    for _ in range(3):
+        timed.ledger.fail(timed.ledger.claim_next(worker="w"), "no", retry_in=60)
+        hands.move(61)
+    timed.ledger.fail(timed.ledger.claim_next(worker="w"), "no", retry_in=600)
+
+    assert timed.ledger.claim_next(worker="w").window == week(1)
+
+
+def test_windows_of_many_monitors_become_known_in_one_transaction(store):
+    store.ledger.ensure_windows("a", [week(1)], regular=False)
+
+    assert store.ledger.announce({"b": [week(0)], "a": [week(0), week(1)]}) == {"a": 1, "b": 1}
+    assert store.ledger.announce({"a": [week(0)], "b": [week(0)]}) == {"a": 0, "b": 0}
+    assert store.ledger.known("a", limit=1) == [week(1)]
+    with pytest.raises(StoreError, match="1 to 200 characters"):
+        store.ledger.announce({"c": [week(0)], "": [week(0)]})
+    assert store.ledger.known("c", limit=1) == []
+
+
 def test_a_window_that_failed_for_good_runs_only_when_asked_for(store):
     store.ledger.fail(lease_of(store, 0), "no such column", retry_in=None)
 
