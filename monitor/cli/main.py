@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import click
 
 from monitor.cli.common import say
+from monitor.core.allocators import keep_freed
 from monitor.core.errors import DriftloopError
 from monitor.core.version import VERSION
 
@@ -87,6 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ.setdefault(variable, "1")
     # Nobody's pydantic plug-ins are wanted, and looking for them reads every distribution.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "true")
+    keep_freed()
     # What start-up makes stays: looking for garbage in it again and again is a tenth of its time.
     gc.set_threshold(50_000)
     try:
