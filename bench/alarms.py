@@ -104,7 +104,8 @@ def measure(options: argparse.Namespace, run: Run) -> dict[str, Any]:
         found["clean"][cell.title] = line
         print(clean_row(line), f"{line['seconds']} s", *line["columns"][:6], flush=True)
         _keep(found, options)
-    for cell, targets in [] if options.no_power else POWER:
+    power = [] if options.no_power else [one for one in POWER if options.only in one[0].title]
+    for cell, targets in power:
         replicates = max(4, options.replicates // (1 if len(targets) > 3 else 4))
         block = power_lines(cell, targets, replicates, run)
         found["power"][cell.title] = block

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from monitor.checks.run import SEGMENT, segment_of
 from monitor.config import load
 from monitor.demo import __file__ as demo_file
 from monitor.pipeline import Pipeline
@@ -115,6 +116,14 @@ def _told(store: Store, name: str, documents: list[dict[str, Any]]) -> None:
     for mail in mails:
         said = {key: title for start, key, title in opened if start <= mail.window.start}
         told = next(key for key in mail.keys if key in said)
-        more = [key.removeprefix("column:") for key in mail.keys if key != told]
+        more = [_subject(key) for key in mail.keys if key != told]
         besides = f" Open too: {', '.join(more)}." if more else ""
         print(f"  {mail.window.start:%-d %B %Y}, {WHY[mail.why]}: {said[told]}{besides}")
+
+
+def _subject(key: str) -> str:
+    """What an alarm is about, in words."""
+    if key.startswith(SEGMENT):
+        segment, column = segment_of(key)
+        return f"{column} where {segment}"
+    return key.partition(":")[2]
