@@ -35,6 +35,8 @@ class RetentionConfig(Section):
     samples: Kept = timedelta(days=90)
     reports: Kept = timedelta(days=730)
     reports_gb: float = Field(20.0, gt=0)  #: of the folder; the oldest go first
+    spool: Kept = timedelta(days=90)  #: batches of an inbox whose windows are done
+    spool_gb: float = Field(40.0, gt=0)  #: of each inbox; the oldest that nobody needs go first
 
 
 class LogConfig(Section):

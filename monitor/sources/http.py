@@ -100,6 +100,15 @@ class Http:
         """First and last time and the number of rows, by the statistics of the files."""
         return self._there().extent(timestamp)
 
+    def batches(self) -> list[Path]:
+        """The files of all batches, the one that came first in front."""
+        return sorted(self.folder.glob("*/*.parquet"), key=lambda path: path.stat().st_mtime)
+
+    def extent_of(self, batch: Path, timestamp: str) -> Window | None:
+        """First and last time of one batch; None: it has no row with a time."""
+        options = self._files.options.model_copy(update={"path": (str(batch),)})
+        return Files(options).extent(timestamp)[0]
+
     def _there(self) -> Files:
         if not any(self.folder.glob("*/*.parquet")):
             msg = (

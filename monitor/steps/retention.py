@@ -12,6 +12,7 @@ from monitor.config import Config, MonitorConfig
 from monitor.config.cadence import Cadence
 from monitor.core.errors import ProfileError
 from monitor.core.window import Window
+from monitor.steps.inboxes import prune_inboxes
 from monitor.store.periods import Part, Period, Scale
 from monitor.store.store import Store
 
@@ -28,9 +29,10 @@ class Pruned:
     profiles: int = 0  #: merged into longer ones
     samples: int = 0
     reports: int = 0
+    batches: int = 0  #: of inboxes
 
     def __bool__(self) -> bool:
-        return any((self.profiles, self.samples, self.reports))
+        return any((self.profiles, self.samples, self.reports, self.batches))
 
 
 def prune(store: Store, config: Config, now: datetime, say: Callable[[str], None]) -> Pruned:
@@ -45,10 +47,12 @@ def prune(store: Store, config: Config, now: datetime, say: Callable[[str], None
     reports = _prune_files(
         config.report.folder, "**/*.html", now, older=kept.reports, most=kept.reports_gb
     )
-    done = Pruned(profiles=profiles, samples=samples, reports=reports)
+    batches = prune_inboxes(store, config, now, say)
+    done = Pruned(profiles=profiles, samples=samples, reports=reports, batches=batches)
     if done:
         say(
-            f"retention: {profiles} profiles merged, {samples} samples and {reports} reports let go"
+            f"retention: {profiles} profiles merged, {samples} samples, {reports} reports and "
+            f"{batches} posted batches let go"
         )
     return done
 

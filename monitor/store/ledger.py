@@ -154,6 +154,16 @@ class Ledger:
         with self._database.reading() as session:
             return [_entry(row) for row in session.scalars(query)]
 
+    def first_undone(self, monitors: Iterable[str]) -> dict[str, datetime]:
+        """Where the oldest window begins that is not done, of each monitor that has one."""
+        query = sa.select(WindowRow.monitor, sa.func.min(WindowRow.window_start)).where(
+            WindowRow.state.in_(("pending", "running", "failed"))
+        )
+        wanted = set(monitors)
+        with self._database.reading() as session:
+            rows = session.execute(query.group_by(WindowRow.monitor)).all()
+        return {name: start for name, start in rows if name in wanted}
+
     def reopen(self, monitor: str, window: Window, *, reason: str) -> bool:
         """Have a window that is done run again; False when it is not done (any more)."""
         with self._database.writing() as session:
