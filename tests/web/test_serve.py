@@ -128,6 +128,27 @@ def test_it_serves_runs_what_is_due_and_stops_on_sigterm(tmp_path, run):
     assert not any("warning" in line for line in process.lines)
 
 
+def test_it_takes_a_changed_config_on_sighup_and_keeps_the_old_one_when_it_is_broken(tmp_path, run):
+    config = write(tmp_path)
+    process = run("serve", "-c", config, "--port", 0, "--every", 1)
+    process.until(" done, ")
+    good = config.read_text()
+
+    config.write_text(good.replace('window = "1d"', 'window = "often"'))
+    process.signal(signal.SIGHUP)
+    assert "the old one stays" in process.until("not taken over")
+
+    config.write_text(good + good.replace('name = "shop"', 'name = "second"'))
+    process.signal(signal.SIGHUP)
+    process.until("the config is read again: 2 monitors")
+    assert "2024-01-1" in process.until("second: 2024")
+    process.signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+    assert "Traceback" not in "".join(process.lines)
+    with Store.open(load(config).store.url) as store:
+        assert {entry.state for entry in store.ledger.entries("second")} <= {"done", "pending"}
+
+
 @pytest.mark.parametrize(("grace", "numbers"), [(0, [signal.SIGTERM]), (60, [signal.SIGINT] * 2)])
 def test_a_worker_that_is_stopped_in_the_middle_hands_its_window_back(
     tmp_path, run, grace, numbers
