@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import statistics
 import subprocess
 import sys
@@ -20,6 +21,8 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from bench.speed_draw import written
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path(__file__).resolve().parent / ".cache"
@@ -81,6 +84,7 @@ def main() -> None:
     parser.add_argument("--columns", type=int, default=30)
     parser.add_argument("--rounds", type=int, default=3, help="of driftloop and the bare read")
     parser.add_argument("--no-evidently", action="store_true", help="it takes minutes")
+    parser.add_argument("--write", action="store_true", help="into docs/benchmarks.md")
     options = parser.parse_args()
     files = prepared(options.rows, options.columns)
     for program in (BARE_READ, OURS):
@@ -91,14 +95,18 @@ def main() -> None:
         bare.append(measured([*BARE_READ, *files]))
         ours.append(measured([*OURS, *files]))
     check_output(ours[-1], options.columns)
+    few = [*OURS, *prepared(2_000, options.columns)]
+    fixed = [measured(few) for _ in range(options.rounds)]
     theirs = None
     if not options.no_evidently:
         measured([*THEIRS, *prepared(2_000, options.columns)])
         theirs = measured([*THEIRS, *files])
-    print(
-        f"{options.rows:,} rows × {options.columns} columns, twice; medians of {options.rounds}\n"
-    )
-    print(drawn(ours, bare, theirs))
+    title = f"{options.rows:,} rows × {options.columns} columns, twice"
+    text = f"{title}; medians of {options.rounds}\n\n{drawn(ours, bare, fixed, theirs)}"
+    print(text)
+    if options.write:
+        stamp = f"python -m bench.first\n{os.cpu_count()} cores, Python {platform.python_version()}"
+        written(ROOT / "docs" / "benchmarks.md", "first", f"{text}\n\n{stamp}")
 
 
 def prepared(rows: int, columns: int) -> list[str]:
@@ -145,13 +153,14 @@ def median(costs: list[Cost], field: str) -> float:
     return statistics.median(float(getattr(cost, field)) for cost in costs)
 
 
-def drawn(ours: list[Cost], bare: list[Cost], theirs: Cost | None) -> str:
+def drawn(ours: list[Cost], bare: list[Cost], fixed: list[Cost], theirs: Cost | None) -> str:
     """The table, and whether the targets are met."""
     reading = statistics.median(float(cost.output) for cost in bare)
     allowed = statistics.median(CPU_FACTOR * float(cost.output) + CPU_START for cost in bare)
     cpu, wall = median(ours, "cpu"), median(ours, "wall")
     lines = [f"{'':<34}{'wall s':>9}{'CPU s':>9}{'peak MiB':>10}"]
-    rows = [("driftloop compare", ours), ("bare pyarrow read, whole process", bare)]
+    rows = [("driftloop compare", ours), ("the same of 2,000 rows", fixed)]
+    rows += [("bare pyarrow read, whole process", bare)]
     rows += [("Evidently DataDriftPreset", [theirs])] if theirs else []
     for name, costs in rows:
         figures = (median(costs, "wall"), median(costs, "cpu"), median(costs, "peak"))
@@ -160,6 +169,8 @@ def drawn(ours: list[Cost], bare: list[Cost], theirs: Cost | None) -> str:
     pairs = statistics.median(a.cpu / float(b.output) for a, b in zip(ours, bare, strict=True))
     lines.append(f"CPU of driftloop / of reading alone: {pairs:.2f} (median of the pairs)")
     lines.append(verdict(f"CPU ≤ {CPU_FACTOR:g} × reading + {CPU_START:g} s", cpu, allowed))
+    start = median(fixed, "cpu")
+    lines.append(f"CPU beyond that of 2,000 rows / of reading alone: {(cpu - start) / reading:.2f}")
     if theirs:
         lines.append(
             f"Evidently / driftloop: wall {theirs.wall / wall:.0f}, CPU {theirs.cpu / cpu:.0f}"
