@@ -194,7 +194,7 @@ def certainty(view: ReportView) -> str:
     if humanize.by_chance(years):
         parts.append(f"Evidence this strong would come by chance {humanize.by_chance(years)}.")
     elif not alarms and not view.one_window:
-        parts.append("Likely, but not sure enough for an alarm.")
+        parts.append("Likely, but not sure enough to open an alarm.")
     return " ".join(parts)
 
 

@@ -89,7 +89,7 @@ def how_sure(verdict: Verdict, side: Side) -> str:
     if side.fired:
         return _by_chance(verdict.once_in_years, side.contrast.p_value)
     if side.drifted:
-        return " (likely, but not sure enough for an alarm)"
+        return " (likely, but not sure enough to open an alarm)"
     if side.contrast.over_gate:
         return " (not more than chance and habit explain)"
     return " (too small to matter)" if side.contrast.p_value < 0.001 else ""

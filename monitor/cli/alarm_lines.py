@@ -57,7 +57,7 @@ class Line:
             f"{alarm.id:5}  {alarm.state:6}  {alarm.monitor}  {alarm.key}  {since}",
             f"       {alarm.title}",
         ]
-        if chance:
+        if chance and chance not in alarm.title:
             lines.append(f"       evidence that would come by chance {chance}")
         for name, note in self._notes().items():
             if note is not None:

@@ -30,20 +30,17 @@ class Realised:
 
     @property
     def sentence(self) -> str:
-        """One sentence for a page."""
+        """For a page that says beside it what is allowed."""
         if self.interval is None or not self.mails:
             return ""
         low, high = self.interval
-        mails = "1 alarm mail" if self.mails == 1 else f"{self.mails:,} alarm mails"
-        weeks = self.years * 365.25 / 7
-        time = f"{self.years:.1f} years" if self.years >= 2 else f"{weeks:.0f} weeks"
-        judged = f"{self.false} judged false"
-        if self.unjudged:
-            judged += f", {self.unjudged} without a verdict"
-        return (
-            f"{mails} in {time}, {judged}: {self.rate:.2g} false mails a year "
-            f"(95 %: {low:.2g} … {high:.2g}), {self.allowed:.3g} allowed"
-        )
+        mails = "1 mail" if self.mails == 1 else f"{self.mails:,} mails"
+        days = self.years * _YEAR / timedelta(days=1)
+        time = f"{days:.0f} days" if days < 14 else f"{days / 7:.0f} weeks"
+        time = f"{self.years:.1f} years" if self.years >= 2 else time
+        open_ones = f", {self.unjudged:,} without a verdict" if self.unjudged else ""
+        false = f"{self.rate:.2g} false mails a year (95 %: {low:.2g} … {high:.2g})"
+        return f"{false}, of {mails} in {time}{open_ones}"
 
 
 def realised(

@@ -245,13 +245,14 @@ def _open(episode: AlarmRow, event: AlarmEventRow) -> None:
 
 def _apply(episode: AlarmRow, event: AlarmEventRow) -> None:
     episode.last_start, episode.last_end = event.window_start, event.window_end
-    known = [y for y in (episode.once_in_years, event.once_in_years) if y is not None]
+    strongest, own = episode.once_in_years, event.once_in_years
+    if event.state != "closed" and (strongest is None or (own is not None and own >= strongest)):
+        episode.title = event.title  # what its evidence was, not that of the last quiet window
+    known = [y for y in (strongest, own) if y is not None]
     episode.once_in_years = max(known, default=None)
     if event.state == "closed":
         episode.state = "closed"
         episode.closed_start, episode.closed_end = event.window_start, event.window_end
-    else:
-        episode.title = event.title
 
 
 def _stored(row: AlarmRow) -> StoredAlarm:

@@ -78,12 +78,14 @@ class AlarmPages:
         alarms = self._store.alarms.list(name)
         opened = [alarm for alarm in alarms if alarm.state == "open"]
         closed = [alarm for alarm in alarms if alarm.state == "closed"][:_CLOSED]
+        so_far = self._realised(monitor)
         return self._frame.page(
             "alarms.html.j2",
             monitor=name,
             cards=self._cards(opened, standing, monitor),
             closed=self._cards(closed, standing, monitor),
-            realised=self._realised(monitor).sentence,
+            realised=so_far.sentence,
+            allowed=f"{so_far.allowed:.3g}",
             muted=standing.muted("", ()),
             until=partial(_local, zone=monitor.zone),
         )

@@ -232,7 +232,7 @@ def test_what_people_call_false_stands_beside_the_budget(opened):
     low, high = so_far.interval
     assert low < so_far.rate < high
     page = Path(documents[0]["report"]).read_text()
-    assert "1 alarm mail in 0 weeks, 1 judged false" in page
+    assert ", of 1 mail in 3 days" in page
     assert "Judged a false alarm by bo" in page
 
 

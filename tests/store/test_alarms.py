@@ -45,6 +45,17 @@ def test_an_alarm_from_its_opening_to_its_closing(store):
     ]
 
 
+def test_an_alarm_is_called_by_its_strongest_evidence(store):
+    told = [("opened", 4.0, "+3 points"), ("open", 60.0, "+12 points"), ("open", 5.0, "+4 points")]
+    for number, (state, years, title) in enumerate(told):
+        run(store, number, alarms=(Alarm(key=KEY, state=state, title=title, once_in_years=years),))
+    run(store, 3, alarms=says("open", "differs, though not surely in this window"))
+    run(store, 4, alarms=says("closed"))
+
+    (alarm,) = store.alarms.list(MONITOR)
+    assert (alarm.title, alarm.once_in_years) == ("+12 points", 60.0)
+
+
 def test_an_alarm_that_opens_again_is_another_one(store):
     for number, state in enumerate(["opened", "closed", "opened"]):
         run(store, number, alarms=says(state))
