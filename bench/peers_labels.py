@@ -44,6 +44,7 @@ class Choice:
     rows: IntArray
     probabilities: FloatArray | None = None
     copies: IntArray | None = None  #: rows that each stands for
+    sizes: FloatArray | None = None  #: (n,) what each row of the pool weighed in the draw
 
 
 def driftloop(scene: Scene, k: int) -> Choice:
@@ -53,7 +54,8 @@ def driftloop(scene: Scene, k: int) -> Choice:
     design = plan(candidates, ReferenceRows(scene.training), budget=k)
     drawn = draw_rows(design, scene.rng)
     sizes = design.units.sizes[design.units.of_row[drawn]]
-    return Choice(design.pool[drawn], design.row_probabilities[drawn], sizes)
+    weighed = design.sizes[design.units.of_row]
+    return Choice(design.pool[drawn], design.row_probabilities[drawn], sizes, weighed)
 
 
 def random(scene: Scene, k: int) -> Choice:

@@ -170,16 +170,24 @@ def _estimates(stream: Stream, base: LogisticRegression, seed: int) -> Iterator[
             Scene(pool.features, stream.training.features, chances, rng), MEASURED_AT
         )
         plain = rng.choice(len(correct), fifth, replace=False)
-        other = Choice(plain, np.full(fifth, fifth / len(correct)))
-        made = [_measured(one, correct, expected) for one in (choice, other)]
-        yield {"truth": float(correct.mean()), "queue": made[0], "fifth": made[1]}
+        chance = np.full(fifth, fifth / len(correct))
+        others = [Choice(plain, chance), Choice(plain, chance, sizes=choice.sizes)]
+        made = [_measured(one, correct, expected) for one in (choice, *others)]
+        names = ("queue", "fifth", "fifth_with_sizes")
+        yield {"truth": float(correct.mean()), **dict(zip(names, made, strict=True))}
 
 
 def _measured(choice: Choice, correct: FloatArray, expected: FloatArray) -> list[float]:
     assert choice.probabilities is not None
-    rows, mean = choice.rows, float(expected.mean())
+    rows, sizes = choice.rows, choice.sizes
     answers = Answers(
-        correct[rows], choice.probabilities, expected[rows], mean, copies=choice.copies
+        correct[rows],
+        choice.probabilities,
+        expected[rows],
+        float(expected.mean()),
+        copies=choice.copies,
+        sizes=None if sizes is None else sizes[rows],
+        sizes_mean=None if sizes is None else float(sizes.mean()),
     )
     found = estimate(answers, bounds=(0, 1))
     low, high = found.interval or (np.nan, np.nan)

@@ -105,7 +105,8 @@ def _holm(
 
 def _estimates(by_stream: dict[str, list[Result]]) -> None:
     heads = ("stream, k = 200", "bias, points ± 3 se", "with an interval", "coverage of those")
-    print(f"\n| {' | '.join(heads)} | width | × a random fifth's |\n{'|---' * 6}|")
+    print(f"\n| {' | '.join(heads)} | width | × a random fifth's | (that one by the sizes, too) |")
+    print("|---" * 7 + "|")
     total, covered = 0, 0
     for name, rows in by_stream.items():
         drawn = [one for row in rows for one in row.get("estimates", [])]
@@ -113,18 +114,20 @@ def _estimates(by_stream: dict[str, list[Result]]) -> None:
             continue
         truth = np.array([one["truth"] for one in drawn])
         value, low, high = np.array([one["queue"] for one in drawn]).T
-        _, below, above = np.array([one["fifth"] for one in drawn]).T
+        fifths = [np.array([one[by] for one in drawn]) for by in ("fifth", "fifth_with_sizes")]
         error, there = value - truth, np.isfinite(low)
         holds = ((low <= truth) & (truth <= high))[there]
         total, covered = total + len(holds), covered + int(holds.sum())
         limit = 300 * error.std(ddof=1) / len(error) ** 0.5
         cells = f"{100 * error.mean():+.2f} ±{limit:.2f} | {there.mean():.0%}"
         if there.any():
-            width, other = (high - low)[there].mean(), np.nanmean(above - below)
-            cells += f" | {holds.mean():.3f} | {100 * width:.1f} points | {width / other:.2f}"
+            width = (high - low)[there].mean()
+            times = [width / np.nanmean(one[:, 2] - one[:, 1]) for one in fifths]
+            cells += f" | {holds.mean():.3f} | {100 * width:.1f} points"
+            cells += f" | {times[0]:.2f} | {times[1]:.2f}"
         print(f"| {name} | {cells} |")
     if total:
-        print(f"| all | | | {covered / total:.3f} of {total} draws | | |")
+        print(f"| all | | | {covered / total:.3f} of {total} draws | | | |")
 
 
 def _near(by_stream: dict[str, list[Result]]) -> None:

@@ -72,7 +72,7 @@ class _Effects:
 
     run: page.Run
     told: events.Told
-    rows: tuple[NewQueueRow, ...]
+    queued: queue.Proposed
     memory: Memory
     started: datetime
     read: Whole
@@ -275,7 +275,7 @@ class Pipeline:
                 deployment=self.versions.find(baseline, setup, profile, memory),
             )
         told, people = telling.tell(judged, memory, monitor)
-        rows = queue.propose(
+        proposed = queue.propose(
             baseline,
             profile.sample,
             budget=monitor.queue.budget,
@@ -296,7 +296,9 @@ class Pipeline:
             groups=setup.groups,
             candidates=profile.sample.table.num_rows,
         )
-        return _Effects(run=run, told=told, rows=rows, memory=memory, started=started, read=whole)
+        return _Effects(
+            run=run, told=told, queued=proposed, memory=memory, started=started, read=whole
+        )
 
     def _commit(
         self, monitor: MonitorConfig, lease: Lease, done: _Effects
@@ -313,11 +315,11 @@ class Pipeline:
             findings=run.judged.findings,
             alarms=run.alarms,
             candidates=run.candidates,
-            added=len(done.rows),
+            added=len(done.queued.rows),
             report=str(path),
         )
         shown = self._view(
-            monitor, run, done.memory, done.rows, started=done.started, finished=finished
+            monitor, run, done.memory, done.queued.rows, started=done.started, finished=finished
         )
         mailing = mail.messages(
             shown,
@@ -345,7 +347,8 @@ class Pipeline:
                 provenance=done.read.provenance,
                 findings=run.judged.findings,
                 alarms=run.alarms,
-                queue=done.rows,
+                queue=done.queued.rows,
+                draw=done.queued.draw,
                 outbox=mailing.messages,
                 mails=mailing.mails,
             ),

@@ -57,7 +57,9 @@ class BoughtPoint:
     interval: Interval | None
     labels: int
     model: str = ""  #: version of the model that made the predictions
+    before: bool = False  #: one of the windows that "after" is held against
     after: bool = False  #: the retrained model
+    all_rows: Shown = Shown()  #: by the labels that came with the data, where most rows have one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,5 +75,6 @@ class LabelsView:
     metric: str = ""  #: of `bought`: "accuracy", "mean absolute error"
     bought: tuple[BoughtPoint, ...] = ()  #: oldest first
     verdict: str = ""  #: before and after, one sentence
+    by_all: str = ""  #: the same by the labels of all rows
     note: str = ""  #: what the measure rests on
     joined: int = 0  #: labels that joined the reference

@@ -44,6 +44,17 @@ class Candidates:
         _same_length("candidates", rows, *self.segments.values())
         _same_length("names of the features", width, self.names or None)
 
+    @property
+    def expected(self) -> FloatArray | None:
+        """(n_c,) score of the most probable class; None without scores, or without a chance."""
+        if self.scores is None or not self.scores.size:
+            return None
+        scores = self.scores if self.scores.ndim > 1 else self.scores[:, None]
+        if not np.all((scores >= 0) & (scores <= 1)):
+            return None
+        top: FloatArray = scores.max(axis=1)
+        return top if scores.shape[1] > 1 else np.maximum(top, 1 - top)
+
 
 @dataclass(frozen=True)
 class ReferenceRows:
@@ -93,6 +104,16 @@ class QueueRow:
     weight: float  #: training weight; see `weights`
     order: int  #: place in the push, 0 first
     copies: int = 1  #: rows of the sample that it stands for, itself included
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The queue of a window, and what is known of all rows that it was drawn from."""
+
+    rows: tuple[QueueRow, ...]  #: in push order
+    candidates: int  #: that could be drawn
+    size_mean: float  #: of what they weighed in the draw; NaN without any
+    expected_mean: float | None  #: of the model's score for its own prediction; None: no scores
 
 
 def _same_length(what: str, rows: int, *parts: Any) -> None:

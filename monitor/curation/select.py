@@ -19,6 +19,7 @@ from monitor.curation.rows import (
     IntArray,
     QueueRow,
     ReferenceRows,
+    Selection,
 )
 from monitor.curation.units import Units, copies
 
@@ -61,9 +62,11 @@ def plan(
 ) -> Plan:
     """Sizes and inclusion probabilities of the units, before anything is drawn.
 
-    s = (1 − a + a e²/mean(e²)) √m for a unit of m copies, a = (1 − floor) · trust. A unit whose
-    rows alone would make it certain in a random sample (m k/n >= 1) is drawn in any case: left to
-    chance, one burst would decide what the labels say about the whole window.
+    s = (1 − a + a e²/mean(e²)) √(m/c) for a unit of m copies among c units that are nearly
+    copies of each other, a = (1 − floor) · trust: as a group of m copies counts √m and not m
+    times, so does a crowd. A unit whose rows alone would make it certain in a random sample
+    (m k/n >= 1) is drawn in any case: left to chance, one burst would decide what the labels say
+    about the whole window.
 
     Raises
     ------
@@ -81,7 +84,7 @@ def plan(
     mean = float(squares.mean()) if len(squares) else 0.0
     trust = (1 - floor) * density.trust if mean > 0 else 0.0
     excess = squares / mean if mean > 0 else np.zeros_like(squares)
-    sizes = (1 - trust + trust * excess) * np.sqrt(units.sizes)
+    sizes = (1 - trust + trust * excess) * np.sqrt(units.sizes / units.crowds)
     bursts = (units.sizes > 1) & (units.sizes * max(budget, 0) >= len(pool))
     probabilities = inclusion_probabilities(sizes, max(budget, 0), certain=bursts)
     return Plan(pool, matrices, units, density, sizes, probabilities, trust, excess)
@@ -97,7 +100,7 @@ def select(
     floor: float = 0.2,
     asked_for: Sequence[Asked | Hashable] = (),
     asked_limit: int | None = None,
-) -> list[QueueRow]:
+) -> Selection:
     """Rows whose labels both mend the model and measure it (STATS.md part 4).
 
     Parameters
@@ -122,15 +125,26 @@ def select(
 
     Returns
     -------
-    list of QueueRow
-        In push order: rows asked for, then the sample in random order, so that its first j rows
-        are a sample too.
+    Selection
+        Its rows in push order: those asked for, then the sample in random order, so that its first
+        j rows are a sample too.
     """
     asked = _asked(asked_for, exclude, asked_limit)
     set_aside = exclude | {row.id for row in asked}
     design = plan(candidates, reference, budget=budget, exclude=set_aside, floor=floor)
     drawn = draw_rows(design, rng) if budget > 0 else np.empty(0, dtype=np.intp)
-    return [*asked, *_queued(design, candidates, reference, drawn, first=len(asked))]
+    queued = _queued(design, candidates, reference, drawn, first=len(asked))
+    expected = candidates.expected
+    return Selection(
+        rows=(*asked, *queued),
+        candidates=len(design.pool),
+        size_mean=_mean(design.sizes[design.units.of_row]),
+        expected_mean=None if expected is None else _mean(expected[design.pool]),
+    )
+
+
+def _mean(values: FloatArray) -> float:
+    return float(values.mean()) if len(values) else float("nan")
 
 
 def _queued(

@@ -1,9 +1,9 @@
-"""Copies: rows that are so near to each other that one label serves for all."""
+"""Copies: rows so near to each other that one label serves for all; and rows that are nearly so."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -29,6 +29,7 @@ class Units:
     of_row: IntArray  #: (n,) unit of each row, numbered by their first row
     heads: IntArray  #: (n_units,) first row of each unit
     sizes: IntArray  #: (n_units,) rows of each unit
+    crowds: IntArray  #: (n_units,) units that are nearly copies of each, itself included
 
     @classmethod
     def from_labels(cls, labels: IntArray) -> Units:
@@ -39,7 +40,8 @@ class Units:
         order = np.argsort(heads)
         rank = np.empty(len(order), dtype=np.intp)
         rank[order] = np.arange(len(order))
-        return cls(rank[inverse.reshape(-1)], heads[order], sizes[order])
+        alone = np.ones(len(order), dtype=np.intp)
+        return cls(rank[inverse.reshape(-1)], heads[order], sizes[order], alone)
 
     def members(self, unit: int) -> IntArray:
         """Rows of one unit."""
@@ -55,6 +57,9 @@ def copies(
     nearest-neighbour distances in the reference; chains of copies are one unit. Without a
     reference only equal rows are copies. Where twins are ordinary in the reference itself (few
     columns with few levels), or nothing tells rows apart, each row stays for itself.
+
+    Units that lie within the 1 % quantile itself are nearly copies: their labels may differ, so
+    they stay apart, and the number of them is kept (at most 16 beside the unit).
 
     Parameters
     ----------
@@ -72,11 +77,14 @@ def copies(
     _, first, label = np.unique(
         np.round(candidates / _ROUNDING), axis=0, return_index=True, return_inverse=True
     )
-    joined = _join(candidates[first], radius)
-    labels = joined[label.reshape(-1)]
+    pairs = _pairs(candidates[first], radius / SHARE)
+    label = label.reshape(-1)
+    labels = _joined(pairs, radius, len(first))[label]
     if apart is not None:
         labels = np.where(apart, rows + np.arange(rows), labels)
-    return Units.from_labels(labels)
+    units = Units.from_labels(labels)
+    crowds = _crowds(pairs, units.of_row[first], len(units.heads))
+    return replace(units, crowds=crowds)
 
 
 def copy_radius(reference: FloatArray) -> float | None:
@@ -96,24 +104,49 @@ def copy_radius(reference: FloatArray) -> float | None:
     return SHARE * float(np.quantile(nearest[apart], QUANTILE))
 
 
-def _join(points: FloatArray, radius: float) -> IntArray:
-    """Components of the graph "nearer than radius", over a few neighbours of each point.
+class _Pairs(NamedTuple):
+    """Points and their neighbours, with the distance between them."""
+
+    left: IntArray
+    right: IntArray
+    distance: FloatArray
+
+
+def _pairs(points: FloatArray, mark: float) -> _Pairs:
+    """Each point with those of its nearest neighbours, at most 16, that lie within `mark`.
 
     Wide rows are searched along the directions of their largest spread. Such projections only
     shrink distances; what they bring together by chance is sorted out by the full distance.
     """
-    count = len(points)
-    if count < 2 or radius <= 0:
-        return np.arange(count, dtype=np.intp)
+    count, none = len(points), np.empty(0, dtype=np.intp)
+    if count < 2 or mark <= 0:
+        return _Pairs(none, none, np.empty(0))
     narrow = points if points.shape[1] <= _PROJECTED else points @ _directions(points)
     search = NearestNeighbors(n_neighbors=min(_NEIGHBOURS, count - 1)).fit(narrow)
     distance, near = search.kneighbors()
-    left, place = np.nonzero(distance <= radius * (1 + 1e-9))
+    left, place = np.nonzero(distance <= mark * (1 + 1e-9))
     right: IntArray = near[left, place].astype(np.intp)
-    real = np.linalg.norm(points[left] - points[right], axis=1) <= radius
-    graph = coo_array((real[real], (left[real], right[real])), shape=(count, count))
+    full: FloatArray = np.linalg.norm(points[left] - points[right], axis=1)
+    real = full <= mark
+    return _Pairs(left[real], right[real], full[real])
+
+
+def _joined(pairs: _Pairs, radius: float, count: int) -> IntArray:
+    """Components of the graph "nearer than radius"."""
+    near = pairs.distance <= radius
+    places = (pairs.left[near], pairs.right[near])
+    graph: Any = coo_array((near[near], places), shape=(count, count))
     found: Any = connected_components(graph, directed=False)
     return np.asarray(found[1], dtype=np.intp)
+
+
+def _crowds(pairs: _Pairs, unit: IntArray, count: int) -> IntArray:
+    """Units within the mark of each, itself included; `unit` is that of each point."""
+    left, right = unit[pairs.left], unit[pairs.right]
+    other = left != right
+    different = np.unique(np.column_stack([left[other], right[other]]), axis=0)
+    crowds: IntArray = 1 + np.bincount(different[:, 0], minlength=count).astype(np.intp)
+    return crowds
 
 
 def _directions(points: FloatArray) -> FloatArray:

@@ -1,8 +1,9 @@
 """What the labels bought: the model's performance by window, before and after it was retrained.
 
-Measured by the labels of the queue alone, each weighted by one over its chance to be drawn. A label
-is given after the model's prediction of its row, and a row is queued once: so no model is
-measured on labels that it was trained on.
+Measured by the labels of the queue, each weighted by one over its chance to be drawn, with the
+help of what is known of all rows: the model's scores, and what they weighed in the draw. A label is
+given after the model's prediction of its row, and a row is queued once: so no model is measured on
+labels that it was trained on. Where the data bring the labels of most rows, these stand beside.
 """
 
 from __future__ import annotations
@@ -19,10 +20,15 @@ from monitor.curation.cells import shown
 from monitor.curation.estimate import Answers, Estimate, estimate
 from monitor.curation.given import Figure, as_class, minus
 from monitor.steps.consensus import Labelled, usable
+from monitor.store.records import Draw, FindingPoint
 from monitor.store.store import Store
 
 #: Windows that are shown, and runs that are looked at.
 _SHOWN, _RUNS = 26, 1_000
+#: So many windows before the turn are looked at, even where fewer came since.
+_NEAR = 4
+#: Labels of more of a window's rows than this are no sample of the queue.
+_MOST = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +38,9 @@ class Point:
     window: Window
     estimate: Estimate
     model: str  #: version that made most of its predictions
-    after: bool
+    after: bool  #: since the turn
+    before: bool  #: of the windows that "after" is held against
+    whole: FindingPoint | None = None  #: by the labels that came with the data, if of most rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +54,31 @@ class Bought:
     gain: Figure | None  #: after − before
     since: str  #: what happened in between: "model m2", "labels joined the reference"
     joined: int  #: labels that have joined the reference
+    windows: tuple[int, int]  #: that `before` and `after` rest on
+
+    @property
+    def by_all(self) -> str:
+        """The same by the labels of all rows, where the data bring them; empty elsewhere."""
+        means = []
+        for side in ("before", "after"):
+            there = [one.whole for one in self.points if getattr(one, side)]
+            some = [one for one in there if one is not None]
+            rows = [float(one.n or 0) for one in some]
+            if not sum(rows):
+                return ""
+            means.append(float(np.average([one.value or 0.0 for one in some], weights=rows)))
+        form = _form(self.metric)
+        return f"By all rows with a label: {form.format(means[0])}, then {form.format(means[1])}."
 
     @property
     def verdict(self) -> str:
         """One sentence."""
         if self.before is None or self.after is None or self.gain is None:
             return ""
-        said = f"{self.metric}, before and since {self.since}: {_said(self.before, self.metric)}"
+        old, new = self.windows
+        some = f"{old:,} window{'' if old == 1 else 's'}"
+        said = f"{self.metric} in the {some} before and the {new:,} since {self.since}: "
+        said += _said(self.before, self.metric)
         said += f", then {_said(self.after, self.metric)}"
         if self.gain.interval is None:
             return f"{said[0].upper()}{said[1:]}. Too few labels to say more."
@@ -71,21 +97,28 @@ def bought(
     for row in rows:
         if row.inclusion_probability is not None and row.prediction is not None:
             by_window[row.window].append(row)
-    drawn = store.queue.drawn(monitor)
+    drawn, draws = store.queue.drawn(monitor), store.queue.draws(monitor)
     answers = {
         window: found
         for window in sorted(by_window, key=lambda one: one.start)
-        if (found := _answers(by_window[window], drawn.get(window), regression=regression))
+        if (
+            found := _answers(
+                by_window[window], drawn.get(window), draws.get(window), regression=regression
+            )
+        )
     }
     if not answers:
         return None
     models = {window: _model(by_window[window]) for window in answers}
     joined = _joined_at(store, monitor)
     turn, since = _turn(models, None if joined is None else joined[0])
-    sides = [[a for w, a in answers.items() if (turn is not None and w.start >= turn) is side]
-             for side in (False, True)]  # fmt: skip
+    old, new = _sides(list(answers), turn)
     bounds = None if regression else (0.0, 1.0)
-    before, after = (estimate(side, bounds=bounds) if side and turn else None for side in sides)
+    whole = _whole(store, monitor, draws, "mean_absolute_error" if regression else "accuracy")
+    before, after = (
+        estimate([answers[window] for window in side], bounds=bounds) if side else None
+        for side in (old, new)
+    )
     return Bought(
         metric="mean absolute error" if regression else "accuracy",
         points=tuple(
@@ -93,7 +126,9 @@ def bought(
                 window=window,
                 estimate=estimate(found, bounds=bounds),
                 model=models[window],
-                after=turn is not None and window.start >= turn,
+                after=window in new,
+                before=window in old,
+                whole=whole.get(window),
             )
             for window, found in list(answers.items())[-_SHOWN:]
         ),
@@ -102,10 +137,28 @@ def bought(
         gain=None if before is None or after is None else minus(_figure(after), _figure(before)),
         since=since,
         joined=0 if joined is None else joined[1],
+        windows=(len(old), len(new)),
     )
 
 
-def _answers(rows: Sequence[Labelled], pushed: int | None, *, regression: bool) -> Answers | None:
+def _whole(
+    store: Store, monitor: str, draws: Mapping[Window, Draw], metric: str
+) -> dict[Window, FindingPoint]:
+    """The figure of the checks, of windows where the data bring the labels of most rows."""
+    found = store.runs.findings(monitor, windows=_RUNS, statistics=[metric], segments=False)
+    return {
+        point.window: point
+        for point in found
+        if point.check.startswith("performance.")
+        and point.value is not None
+        and point.window in draws
+        and (point.n or 0) > _MOST * draws[point.window].population
+    }
+
+
+def _answers(
+    rows: Sequence[Labelled], pushed: int | None, draw: Draw | None, *, regression: bool
+) -> Answers | None:
     """Rows without a settled label count as given back without one."""
     fine = [row for row in rows if usable(row)]
     if regression:
@@ -119,8 +172,15 @@ def _answers(rows: Sequence[Labelled], pushed: int | None, *, regression: bool) 
         values = [float(as_class(row.prediction) == as_class(row.label)) for row in fine]
     if not values:
         return None
+    scores = [row.prediction_score for row in fine if row.prediction_score is not None]
+    known = draw is not None and not regression and len(scores) == len(fine)
     return Answers(
         values=values,
+        expected=scores if known else None,
+        expected_mean=draw.expected_mean if draw is not None and known else None,
+        population=1 if draw is None else max(draw.population, 1),
+        sizes=None if draw is None else [row.score for row in fine],
+        sizes_mean=None if draw is None else draw.size_mean,
         inclusion_probabilities=[row.inclusion_probability or 1.0 for row in fine],
         copies=[row.copies for row in fine],
         pushed=pushed,
@@ -154,6 +214,18 @@ def _turn(models: Mapping[Window, str], joined: datetime | None) -> tuple[dateti
     return None, ""
 
 
+def _sides(windows: Sequence[Window], turn: datetime | None) -> tuple[list[Window], list[Window]]:
+    """Windows before and since the turn: on either side as many, those nearest to it, at least 4.
+
+    The farther back, the more the data themselves have changed.
+    """
+    if turn is None:
+        return [], []
+    new = [window for window in windows if window.start >= turn]
+    old = [window for window in windows if window.start < turn]
+    return old[-max(len(new), _NEAR) :], new
+
+
 def _joined_at(store: Store, monitor: str) -> tuple[datetime | None, int] | None:
     """The first window judged by a reference with labels, and how many the active one has."""
     versions = store.references.versions(monitor)
@@ -171,8 +243,12 @@ def _figure(found: Estimate) -> Figure:
     return Figure(found.value, found.interval, found.n)
 
 
+def _form(metric: str) -> str:
+    return "{:.1%}" if metric == "accuracy" else "{:.3g}"
+
+
 def _said(found: Estimate, metric: str) -> str:
-    form = "{:.1%}" if metric == "accuracy" else "{:.3g}"
+    form = _form(metric)
     text = form.format(found.value)
     if found.interval is not None:
         text += f" [{form.format(found.interval[0])}, {form.format(found.interval[1])}]"

@@ -44,6 +44,7 @@ class Labelled:
     reason: str
     inclusion_probability: float | None
     copies: int  #: rows of the window's sample that it stands for, itself included
+    score: float  #: what it weighed in the draw
     prediction: Any
     prediction_score: float | None
     model_version: str | None
@@ -227,6 +228,7 @@ def _row(
         reason=one.reason,
         inclusion_probability=one.inclusion_probability,
         copies=one.copies or 1,
+        score=one.score,
         prediction=one.prediction,
         prediction_score=one.prediction_score,
         model_version=one.model_version,

@@ -25,8 +25,10 @@ _MOST = 50
 #: Rows that are held against production.
 _ROWS = 20_000
 _RESTS_ON = (
-    "Each label is weighted by one over its chance to be drawn, and was given after the model's "
-    "prediction: no model is measured on labels that it was trained on."
+    "Each label is weighted by one over its chance to be drawn, and helped by what is known of all "
+    "rows (the model's scores, their weight in the draw). It was given after the model's "
+    "prediction: no model is measured on labels that it was trained on. Before and after are other "
+    "windows, so what changed in the data is in the difference, too."
 )
 
 
@@ -51,6 +53,7 @@ def labels(
         metric=gained.metric if gained else "",
         bought=tuple(_points(gained, zone)) if gained else (),
         verdict=gained.verdict if gained else "",
+        by_all=gained.by_all if gained else "",
         note=_RESTS_ON if gained else "",
         joined=gained.joined if gained else 0,
     )
@@ -123,7 +126,13 @@ def _points(found: Bought, zone: tzinfo) -> Iterable[BoughtPoint]:
             interval=point.estimate.interval,
             labels=point.estimate.n,
             model=point.model,
+            before=point.before,
             after=point.after,
+            all_rows=Shown()
+            if point.whole is None
+            else Shown(
+                value=point.whole.value, interval=point.whole.interval, n=point.whole.n or 0
+            ),
         )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,12 +23,20 @@ from monitor.profiles.types import Sample
 from monitor.steps.baseline import Baseline
 from monitor.steps.tables import from_bytes
 from monitor.steps.thumbnails import thumbnail
-from monitor.store.records import NewQueueRow
+from monitor.store.records import Draw, NewQueueRow
 
 #: Longest text of one value that travels with a queue row; the rest is cut.
 _MAX_TEXT = 2_000
 #: Columns that are named when they take no part.
 _MAX_DROPPED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """The queue of a window."""
+
+    rows: tuple[NewQueueRow, ...]
+    draw: Draw | None  #: what it was drawn from; None: nothing was drawn
 
 
 def propose(
@@ -36,13 +46,13 @@ def propose(
     budget: int,
     exclude: AbstractSet[str],
     seed: tuple[str, Window],
-) -> tuple[NewQueueRow, ...]:
+) -> Proposed:
     """A budgeted probability sample of the window (STATS.md part 4), each row with its reason.
 
     `seed` is (monitor, window): the same rows again when the window is run again.
     """
     if budget <= 0 or sample.table.num_rows == 0:
-        return ()
+        return Proposed((), None)
     plan, roles = baseline.plan, baseline.plan.roles
     space = FeatureSpace.fit(baseline.pooled.sample.table, plan.columns)
     candidates = Candidates(
@@ -62,10 +72,17 @@ def propose(
         exclude=exclude,
     )
     place = {key: index for index, key in reversed(list(enumerate(candidates.ids)))}
-    rows = sample.table.take([place[str(row.id)] for row in chosen])
-    return tuple(
-        stored(row, values, plan.columns, roles)
-        for row, values in zip(chosen, rows.to_pylist(), strict=True)
+    rows = sample.table.take([place[str(row.id)] for row in chosen.rows])
+    pairs = zip(chosen.rows, rows.to_pylist(), strict=True)
+    size = chosen.size_mean
+    return Proposed(
+        rows=tuple(stored(row, values, plan.columns, roles) for row, values in pairs),
+        draw=Draw(
+            candidates=chosen.candidates,
+            population=sample.population,
+            size_mean=size if math.isfinite(size) else None,
+            expected_mean=chosen.expected_mean,
+        ),
     )
 
 

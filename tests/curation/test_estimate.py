@@ -38,7 +38,7 @@ def draws(window):
     return first
 
 
-def answers_of(window, rows, share=1.0, *, model=True):
+def answers_of(window, rows, share=1.0, *, model=True, sizes=False):
     design, correct, expected = window
     rows = rows[: round(share * len(rows))]
     keys = design.pool[rows]
@@ -48,17 +48,22 @@ def answers_of(window, rows, share=1.0, *, model=True):
         expected=expected[keys] if model else None,
         expected_mean=float(expected.mean()) if model else None,
         pushed=BUDGET,
+        sizes=design.sizes[design.units.of_row[rows]] if sizes else None,
+        sizes_mean=float(design.sizes[design.units.of_row].mean()) if sizes else None,
     )
 
 
 @pytest.mark.parametrize("seeds", [150, pytest.param(2000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("share", [1.0, 0.5])
-@pytest.mark.parametrize("model", [True, False])
-def test_the_estimate_is_unbiased_and_its_interval_covers(window, draws, seeds, share, model):
+@pytest.mark.parametrize(
+    "known",
+    [{}, {"model": False}, {"sizes": True}],
+    ids=["by the model", "labels alone", "by the model and the sizes"],
+)
+def test_the_estimate_is_unbiased_and_its_interval_covers(window, draws, seeds, share, known):
     truth = window[1].mean()
     made = [
-        estimate(answers_of(window, rows, share, model=model), bounds=(0, 1))
-        for rows in draws(seeds)
+        estimate(answers_of(window, rows, share, **known), bounds=(0, 1)) for rows in draws(seeds)
     ]
     values = np.array([one.value for one in made])
 
@@ -85,6 +90,26 @@ def test_a_model_that_knows_narrows_the_interval():
 
     assert helped.lam > 0.8
     assert helped.standard_error < 0.9 * alone.standard_error
+
+
+def test_what_rows_weighed_in_the_draw_narrows_the_interval(window, draws):
+    def width(sizes):
+        made = (answers_of(window, rows, model=False, sizes=sizes) for rows in draws(30))
+        return np.mean([estimate(one, bounds=(0, 1)).standard_error for one in made])
+
+    assert width(sizes=True) < 0.98 * width(sizes=False)
+
+
+def test_a_window_whose_draw_is_not_known_leaves_the_sizes_out():
+    rng = np.random.default_rng(3)
+    weeks = [
+        Answers(rng.random(40), np.full(40, 0.1), sizes=rng.random(40), sizes_mean=mean)
+        for mean in (0.5, None)
+    ]
+
+    made = estimate(weeks)
+
+    assert made.value == pytest.approx(np.mean([np.mean(one.values) for one in weeks]))
 
 
 def test_a_model_that_knows_nothing_does_no_harm():
@@ -193,10 +218,11 @@ def test_one_label_has_a_value_and_no_error():
         {"values": [1], "inclusion_probabilities": [1.5]},
         {"values": [1], "inclusion_probabilities": [float("nan")]},
         {"values": [1], "inclusion_probabilities": [0.5], "expected": [1, 2]},
+        {"values": [1], "inclusion_probabilities": [0.5], "sizes": [1, 2]},
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(wrong):
-    with pytest.raises(ValueError, match=r"inclusion prob|expectations"):
+    with pytest.raises(ValueError, match=r"inclusion prob|expectations|sizes"):
         Answers(**wrong)
 
 

@@ -54,7 +54,7 @@ def share_drawn(flag, candidates, reference, seeds=8):
             for seed in range(seeds)
             for row in select(
                 candidates, reference[2], budget=BUDGET, rng=np.random.default_rng(seed)
-            )
+            ).rows
         ]
     )
 
@@ -98,7 +98,11 @@ def test_the_model_is_measured_without_bias_by_the_same_labels(stream, reference
     for seed in range(400):
         drawn = draw_rows(design, np.random.default_rng(seed))
         keys, pi = design.pool[drawn], design.row_probabilities[drawn]
-        answers = Answers(correct[keys], pi, expected[keys], float(expected.mean()), pushed=200)
+        sizes = design.sizes[design.units.of_row]
+        answers = Answers(
+            correct[keys], pi, expected[keys], float(expected.mean()), pushed=200,
+            sizes=sizes[drawn], sizes_mean=float(sizes.mean()),
+        )  # fmt: skip
         made.append(estimate(answers, bounds=(0, 1)))
         plain.append(correct[keys].mean())
 

@@ -19,7 +19,7 @@ def test_rows_beyond_the_training_set_are_novel_and_say_how_far():
     queue = select(
         candidates, ReferenceRows(rng.normal(size=(900, 3))), budget=40,
         rng=np.random.default_rng(0),
-    )  # fmt: skip
+    ).rows  # fmt: skip
 
     novel = [row for row in queue if row.reason == "novel"]
     assert len(novel) >= 20
@@ -36,7 +36,7 @@ def test_rows_that_are_only_more_frequent_are_drifted():
     queue = select(
         Candidates(tuple(range(600)), window, 600), ReferenceRows(training), budget=60,
         rng=np.random.default_rng(0),
-    )  # fmt: skip
+    ).rows  # fmt: skip
 
     drifted = [row for row in queue if row.reason == "drifted"]
     assert len(drifted) > 40
@@ -55,7 +55,7 @@ def test_rows_on_which_the_model_hesitates_are_ambiguous():
     scores[7], scores[8] = [0.45, 0.41, 0.14], [np.nan, 0.5, 0.5]
     candidates, rng = quiet(scores=scores)
 
-    queue = select(candidates, ReferenceRows(np.zeros((9, 1))), budget=200, rng=rng)
+    queue = select(candidates, ReferenceRows(np.zeros((9, 1))), budget=200, rng=rng).rows
 
     [row] = [row for row in queue if row.reason != "random"]
     assert (row.id, row.reason) == (7, "ambiguous")
@@ -72,7 +72,7 @@ def test_cells_the_training_set_lacks_are_underrepresented():
         np.zeros((500, 1)), {"origin": ["JFK"] * 490 + ["EWR"] * 10}, tuple("ab" * 250)
     )
 
-    queue = select(candidates, reference, budget=200, rng=rng)
+    queue = select(candidates, reference, budget=200, rng=rng).rows
 
     assert Counter(row.reason for row in queue) == {"random": 160, "underrepresented": 40}
     [text] = {row.reason_text for row in queue if row.id == 198}
@@ -82,7 +82,7 @@ def test_cells_the_training_set_lacks_are_underrepresented():
 def test_a_row_drawn_by_chance_says_so():
     candidates, rng = quiet()
 
-    row = select(candidates, ReferenceRows(np.zeros((0, 1))), budget=1, rng=rng)[0]
+    row = select(candidates, ReferenceRows(np.zeros((0, 1))), budget=1, rng=rng).rows[0]
 
     assert row.reason_text == (
         "Drawn by chance, as one of 200 rows that represent the 800 of this window."

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from monitor.curation.rows import Asked, Candidates, ReferenceRows
 from monitor.curation.select import draw_rows, plan, select
+from monitor.curation.units import copy_radius
 
 
 def queue_of(candidates, reference, budget=30, seed=0, **more):
-    return select(candidates, reference, budget=budget, rng=np.random.default_rng(seed), **more)
+    rng = np.random.default_rng(seed)
+    return list(select(candidates, reference, budget=budget, rng=rng, **more).rows)
 
 
 def test_the_same_seed_gives_the_same_queue_in_whatever_order_the_rows_come(drifted_window):
@@ -69,6 +72,27 @@ def test_each_row_comes_as_often_as_its_probability_says(drifted_window, trials)
     assert np.mean(z**2) < 1.3
 
 
+def test_what_is_known_of_all_candidates_goes_with_the_queue(drifted_window):
+    candidates, reference = drifted_window
+    scores = np.random.default_rng(0).random((300, 1))
+
+    with_scores = replace(candidates, scores=scores)
+    found = select(with_scores, reference, budget=30, rng=np.random.default_rng(0))
+    without = select(candidates, reference, budget=30, rng=np.random.default_rng(0), exclude={3})
+
+    assert found.expected_mean == pytest.approx(np.maximum(scores, 1 - scores).mean())
+    assert (without.expected_mean, without.candidates) == (None, 299)
+    design = plan(candidates, reference, budget=30)
+    assert found.size_mean == pytest.approx(design.sizes[design.units.of_row].mean())
+
+
+@pytest.mark.parametrize("scores", [np.array([[0.5], [np.nan]]), np.array([[0.5], [7.0]])])
+def test_scores_that_are_no_chances_say_nothing_of_all_rows(scores):
+    candidates = Candidates((1, 2), np.zeros((2, 1)), population=2, scores=scores)
+
+    assert candidates.expected is None
+
+
 def test_quiet_windows_are_plain_random_samples():
     rng = np.random.default_rng(2)
     trusts, reasons = [], Counter()
@@ -120,6 +144,24 @@ def test_a_burst_of_copies_takes_one_row_of_the_queue():
     design = plan(candidates, reference, budget=40)
     assert len(design.units.heads) == 101
     assert design.row_probabilities.sum() == pytest.approx(40)
+
+
+def test_rows_that_are_nearly_copies_crowd_each_other_out():
+    rng = np.random.default_rng(4)
+    reference = rng.normal(size=(2000, 4))
+    radius = copy_radius(reference)
+    crowd = 1.5 * radius * np.sign(rng.normal(size=(100, 4)))
+    crowd += rng.uniform(-1, 1, size=(100, 4)) * radius
+    window = np.vstack([crowd, rng.normal(size=(300, 4))])
+    candidates = Candidates(tuple(range(400)), window, population=400)
+
+    design = plan(candidates, ReferenceRows(reference), budget=80)
+
+    of_crowd = design.units.of_row[:100]
+    assert np.median(design.units.crowds[of_crowd]) > 4
+    # A quarter of the rows: by chance 20 of them would be drawn.
+    assert design.row_probabilities[:100].sum() < 13
+    assert design.row_probabilities.sum() == pytest.approx(80)
 
 
 def test_a_copy_says_for_how_many_rows_it_stands():

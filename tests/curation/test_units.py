@@ -34,6 +34,28 @@ def test_rows_within_the_radius_are_one_unit_and_others_are_not(width):
     assert units.members(1).tolist() == [3, 5]
 
 
+def test_units_within_four_radii_are_a_crowd():
+    rng = np.random.default_rng(1)
+    reference = rng.normal(size=(800, 2))
+    step = np.array([copy_radius(reference), 0.0])
+    # A row and its copy, two that are nearly copies of it, and one far away.
+    window = np.vstack([0 * step, 0.5 * step, 2 * step, -3 * step, 50 * step])
+
+    units = copies(window, reference)
+
+    assert units.sizes.tolist() == [2, 1, 1, 1]
+    assert units.crowds.tolist() == [3, 2, 2, 1]
+
+
+def test_rows_of_which_nothing_is_known_are_no_crowd():
+    rng = np.random.default_rng(1)
+    window = np.zeros((40, 2))
+
+    units = copies(window, rng.normal(size=(300, 2)), apart=np.ones(40, dtype=bool))
+
+    assert units.crowds.tolist() == [1] * 40
+
+
 def test_a_large_burst_is_one_unit_without_all_its_pairs():
     rng = np.random.default_rng(2)
     window = np.vstack([rng.normal(size=(200, 12)), 3 + rng.normal(scale=1e-4, size=(5000, 12))])

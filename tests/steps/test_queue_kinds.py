@@ -93,7 +93,7 @@ def test_rows_are_chosen_that_the_training_set_lacks(case):
 
     chosen = queue.propose(
         baseline, profile.sample, budget=40, exclude=frozenset(), seed=("shop", WEEK)
-    )
+    ).rows
 
     assert len({row.row_id for row in chosen}) == 40
     assert all(0 < row.inclusion_probability <= 1 for row in chosen)
@@ -107,7 +107,7 @@ def test_rows_are_chosen_that_the_training_set_lacks(case):
     assert not {"e", "photo"} & set(chosen[0].data)
     again = queue.propose(
         baseline, profile.sample, budget=40, exclude=frozenset(), seed=("shop", WEEK)
-    )
+    ).rows
     assert [row.row_id for row in again] == [row.row_id for row in chosen]
 
 

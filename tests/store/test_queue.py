@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from monitor.store.engine import MAX_IMAGE
 from monitor.store.queue import STEPS
-from monitor.store.records import NewQueueRow
+from monitor.store.records import Draw, NewQueueRow
 
 from .making import MONDAY, MONITOR, run, week
 
@@ -174,3 +174,19 @@ def test_a_label_that_joined_a_reference_can_leave_it_again(store):
     run(store, 0, queue=(row("a"),))
     for state in ("labelled", "accepted", "labelled"):
         assert store.queue.mark(MONITOR, ["a"], state).changed == ("a",)
+
+
+def test_what_a_window_was_drawn_from_goes_with_its_draw(store):
+    first = Draw(candidates=90, population=1000, size_mean=1.0, expected_mean=0.8)
+    run(store, 0, queue=(row("a"),), draw=first)
+    run(store, 1, queue=(row("b"),))
+    assert store.queue.draws(MONITOR) == {week(0): first}
+
+    second = Draw(candidates=95, population=1010)
+    run(store, 0, again=True, queue=(row("c"),), draw=second)
+    assert store.queue.draws(MONITOR) == {week(0): second}
+
+    # What has left the building stands, and what it was drawn from, too.
+    store.queue.mark(MONITOR, ["c"], "exported")
+    run(store, 0, again=True, queue=(row("d"),), draw=first)
+    assert store.queue.draws(MONITOR) == {week(0): second}
