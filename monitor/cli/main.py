@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import os
@@ -91,6 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     keep_freed()
     # What start-up makes stays: looking for garbage in it again and again is a tenth of its time.
     gc.set_threshold(50_000)
+    atexit.register(gc.freeze)  # nor is there any sense in looking through it before it goes
     try:
         result = cli.main(args=arguments, prog_name="driftloop", standalone_mode=False)
     except click.ClickException as error:
