@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, ClassVar
 
 from monitor.core.errors import LabelingError
 from monitor.labeling.items import ExportCount, Item, Skipped, row_of
-from monitor.labeling.returned import WHO, Returned
+from monitor.labeling.returned import SECONDS, WHO, Returned
 from monitor.labeling.spec import LabelSpec
 from monitor.labeling.values import plain
 
@@ -128,7 +128,8 @@ def _take(row: dict[str, str | None], spec: LabelSpec, returned: Returned) -> No
         except (ValueError, RecursionError):
             returned.refused.append(Skipped(key, f"its label is no JSON: {value[:60]!r}"))
             return
-    returned.take(key, value, spec, restore(annotator) if annotator else None)
+    who = restore(annotator) if annotator else None
+    returned.take(key, value, spec, who, lead_time=row.get(SECONDS))
 
 
 def _cells(row: dict[str, Any], fields: dict[str, None]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, ClassVar
 
 from monitor.core.errors import LabelingError
 from monitor.labeling.items import ExportCount, Item
-from monitor.labeling.returned import WHO, Returned
+from monitor.labeling.returned import SECONDS, WHO, Returned
 from monitor.labeling.spec import LabelSpec
 from monitor.labeling.values import data_uri, plain
 
@@ -57,7 +57,8 @@ class JsonLines:
             if label is None:
                 returned.unlabelled.append(key)
             else:
-                returned.take(key, label, spec, None if annotator is None else str(annotator))
+                who = None if annotator is None else str(annotator)
+                returned.take(key, label, spec, who, lead_time=whole.get(SECONDS))
         return returned
 
 

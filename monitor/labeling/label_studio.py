@@ -125,7 +125,8 @@ def _take(one: dict[str, Any], spec: LabelSpec, returned: Returned) -> None:
         if answer.problem:
             returned.refused.append(Skipped(key, answer.problem))
         else:
-            returned.take(key, answer.value, spec, answer.annotator or None)
+            who = answer.annotator or None
+            returned.take(key, answer.value, spec, who, lead_time=answer.lead_time)
 
 
 def _who(annotation: dict[str, Any]) -> str:

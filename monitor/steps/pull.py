@@ -134,6 +134,7 @@ def read_file(
             annotation=f"{one.id}\x00{one.annotator or ''}",
             value=one.value,
             annotator=one.annotator or "",
+            lead_time=one.lead_time,
             guideline_version=spec.version,
             spec_version=version.version,
         )

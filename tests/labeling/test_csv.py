@@ -114,3 +114,11 @@ def test_line_breaks_stay_inside_their_cell(item):
     [row] = rows([item(data={"x": hostile})])
 
     assert row["data.x"] == hostile
+
+
+def test_the_time_that_a_label_took_comes_back():
+    source = io.BytesIO(b"id,label,lead_time\nr1,late,4.5\nr2,late,\n")
+
+    returned = plugin().read(source, LabelSpec(classes=("late",)))
+
+    assert [one.lead_time for one in returned.labels] == [4.5, None]

@@ -3,6 +3,8 @@ from __future__ import annotations
 import io
 import json
 
+import pytest
+
 from monitor.labeling.jsonl import plugin
 from monitor.labeling.spec import LabelSpec
 
@@ -66,3 +68,15 @@ def test_items_are_written_as_they_come(item):
     plugin().write(items(), LabelSpec(), out)
 
     assert sizes[0] == 0 < sizes[1] < sizes[2]
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [("4.5", 4.5), ('"7"', 7.0), ('"long"', None), ("-1", None), ("1e999", None), ("[]", None)],
+)
+def test_the_time_that_a_label_took_comes_back(given, seconds):
+    source = io.BytesIO(f'{{"id": "r1", "label": "late", "lead_time": {given}}}'.encode())
+
+    (label,) = plugin().read(source, LabelSpec(classes=("late", "on time"))).labels
+
+    assert (label.value, label.lead_time) == ("late", seconds)
