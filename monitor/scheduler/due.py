@@ -95,14 +95,41 @@ def first_firing(schedule: str, zone: ZoneInfo, instant: datetime) -> datetime |
     Lines that fire in every hour go on by elapsed time, so they fire in both.
     """
     before = (instant - timedelta(microseconds=1)).astimezone(zone)
-    if schedule.split()[-4] in {"*", "*/1"}:  # cronsim itself steps by hours, and over half ones
-        moment = next(CronSim(schedule, before), None)
-        return None if moment is None else moment.astimezone(UTC)
+    if schedule.split()[-4] in {"*", "*/1"}:
+        return _next_in_each_hour(schedule, before.astimezone(UTC), zone)
     for wall in CronSim(schedule, before.replace(tzinfo=None)):
         fired = resolve(wall, zone)
         if fired >= instant:  # in the second of two like hours the wall time has fired already
             return fired
     return None
+
+
+def _next_in_each_hour(schedule: str, before: datetime, zone: ZoneInfo) -> datetime | None:
+    """The next instant at which the clock on the wall shows what the line says.
+
+    cronsim's own way through a change of clocks steps by whole hours: where they change by half
+    an hour (Caracas, Lord Howe) it leaves one out. So it is asked between two changes only.
+    """
+    ahead = _ahead(before, zone)
+    while True:
+        wall = next(CronSim(schedule, before.replace(tzinfo=None) + ahead), None)
+        if wall is None:
+            return None
+        fired = (wall - ahead).replace(tzinfo=UTC)
+        if _ahead(fired, zone) == ahead:
+            return fired
+        early, late = before, fired
+        while late - early > timedelta(seconds=1):
+            middle = (early + (late - early) / 2).replace(microsecond=0)
+            if middle <= early:
+                break
+            early, late = (middle, late) if _ahead(middle, zone) == ahead else (early, middle)
+        before, ahead = late - timedelta(microseconds=1), _ahead(late, zone)
+
+
+def _ahead(instant: datetime, zone: ZoneInfo) -> timedelta:
+    """How far the clock on the wall is ahead of UTC."""
+    return instant.astimezone(zone).utcoffset() or timedelta(0)
 
 
 def fills(data_end: datetime, window: Window) -> bool:
