@@ -197,7 +197,7 @@ def _measured(choice: Choice, correct: FloatArray, expected: FloatArray) -> list
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=24)
-    parser.add_argument("--quick", action="store_true", help="4 seeds, a part of the streams")
+    parser.add_argument("--quick", action="store_true", help="4 seeds")
     parser.add_argument("--only", default="", help="streams whose name holds this")
     parser.add_argument("--own", action="store_true", help="compute driftloop's part again")
     parser.add_argument("--fresh", action="store_true", help="forget what was computed before")

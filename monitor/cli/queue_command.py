@@ -1,4 +1,4 @@
-"""`driftloop queue list|export|push|pull|similar`."""
+"""`driftloop queue list|history|export|push|pull|similar`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from monitor.cli.common import (
     writing,
 )
 from monitor.cli.queue_tools import pull, push, similar
+from monitor.core.errors import UsageError
 
 if TYPE_CHECKING:
     from monitor.config import MonitorConfig
@@ -72,6 +73,36 @@ def list_(
     for row in rows:
         text = f"  {row.row_id:>12}  {row.reason:16} {row.state:12} {row.reason_text}"
         click.echo(safe(text).replace("\n", " "))
+    return 0
+
+
+@command.command()
+@click.argument("monitor")
+@click.argument("row")
+@json_option
+@config_option
+@click.pass_context
+def history(
+    context: click.Context, monitor: str, row: str, *, as_json: bool, config_path: str | None
+) -> int:
+    """All states of one ROW of MONITOR's queue, oldest first: when, and who moved it."""
+    from monitor.cli.opened import pipeline_of
+
+    with pipeline_of(context, config_path) as pipeline:
+        events = pipeline.store.queue.history(pipeline.config.monitor(monitor).name, row)
+    if not events:
+        msg = f"No row {row!r} is in the queue of {monitor!r}; `driftloop queue list` shows some."
+        raise UsageError(msg)
+    if as_json:
+        entries = [
+            {"at": one.at.isoformat(), "from": one.from_state, "to": one.to_state, "by": one.by}
+            for one in events
+        ]
+        print_json({"schema": 1, "monitor": monitor, "row": row, "states": entries})
+        return 0
+    for one in events:
+        by = f"  by {one.by}" if one.by else ""
+        click.echo(safe(f"{one.at:%Y-%m-%d %H:%M:%S}  {one.to_state}{by}"))
     return 0
 
 

@@ -144,6 +144,21 @@ def test_the_export_is_parquet_with_label_weights_and_provenance(pipeline, capsy
     assert pipeline.store.queue.counts("shop")["labelled"] == 80
 
 
+def test_the_states_of_a_row_are_told_with_who_moved_it(pipeline, capsys):
+    row = next(pipeline.store.queue.every("shop")).row_id
+
+    assert driftloop("queue", "history", "shop", row, "--json") == 0
+    told = json.loads(capsys.readouterr().out)["states"]
+
+    assert [(one["from"], one["to"]) for one in told] == [
+        (None, "proposed"),
+        ("proposed", "labelled"),
+    ]
+    assert told[0]["by"].startswith("run ")
+    assert driftloop("queue", "history", "shop", "nobody") == 2
+    assert "No row 'nobody' is in the queue of 'shop'" in capsys.readouterr().err
+
+
 def test_rows_whose_sample_is_gone_have_what_their_queue_rows_carry(pipeline):
     with pipeline.store.runs._database.writing() as session:
         session.connection().exec_driver_sql("update runs set sample = null")
