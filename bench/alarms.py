@@ -32,6 +32,8 @@ RESULTS = Path(__file__).parent / "results"
 SAVED = RESULTS / "alarms.json"
 #: Clean years of a main cell, and replicates of the power table, with --quick.
 QUICK_YEARS, QUICK_REPLICATES = 10, 12
+#: Fewer years have an upper bound above 1.3 even without one mail.
+SHORTEST = 2.4
 Run = Callable[..., Iterable[Any]]
 
 
@@ -75,6 +77,7 @@ CLEAN_HEAD = (
 def clean_row(line: dict[str, Any]) -> str:
     """A line of the table, in Markdown."""
     over = "" if line["a_year"] <= 1.0 and line["upper"] <= 1.3 else " (over)"
+    over = " (too short to say)" if line["years"] < SHORTEST else over
     years = f"{line['years']:.0f} | {line['a_year']:.2f} | {line['upper']:.2f}{over}"
     return f"| {line['cell'].replace(' | ', ', ')} | {years} |"
 

@@ -90,6 +90,9 @@ def census(folder: Path, source: Path) -> None:
     (folder / "config.toml").write_text(CENSUS)
     first = START + timedelta(weeks=YEAR)
     _run(folder, "census", first, first + timedelta(weeks=3 * YEAR))
+    begins = [first + timedelta(weeks=YEAR * i) for i in range(3)]
+    told = ", ".join(f"{2016 + i} on {begin:%-d %B}" for i, begin in enumerate(begins))
+    print(f"  (a year of people is {YEAR} windows, laid out week by week: {told} begins)")
 
 
 def _run(folder: Path, name: str, start: datetime, end: datetime) -> None:
