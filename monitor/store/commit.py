@@ -9,11 +9,11 @@ import sqlalchemy as sa
 from monitor.core.finding import Finding
 from monitor.store.alarm_notes import record_mails
 from monitor.store.alarms import record_alarms
+from monitor.store.draws import replace_draw
 from monitor.store.engine import Database, bounded, table_of
 from monitor.store.ledger import update_held
 from monitor.store.models import AlarmEventRow, FindingRow, RunRow, WindowRow
 from monitor.store.outbox import cancel_stale, enqueue
-from monitor.store.queue import replace_draw
 from monitor.store.records import Committed, Lease, RunEffects, RunKey
 from monitor.store.revisions import changes_between
 from monitor.store.types import digest

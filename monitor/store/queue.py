@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, defer
 
 from monitor.core.window import Window
-from monitor.store.engine import CHUNK, MAX_IMAGE, Database, table_of
-from monitor.store.label_models import LabelRow, PushRow
+from monitor.store.draws import OF_DRAW, SAME, drawn_from, insert_rows, new_row
+from monitor.store.engine import CHUNK, Database
 from monitor.store.models import QueueDrawRow, QueueEventRow, QueueItemRow
 from monitor.store.records import (
     Draw,
@@ -20,7 +20,6 @@ from monitor.store.records import (
     QueueEvent,
     QueueRow,
     QueueState,
-    RunKey,
 )
 from monitor.store.types import digest
 
@@ -36,23 +35,6 @@ STEPS: dict[QueueState, frozenset[QueueState]] = {
     "expired": frozenset({"proposed", "labelled"}),
 }
 
-_SAME = (
-    "row_id",
-    "reason",
-    "reason_text",
-    "score",
-    "inclusion_probability",
-    "weight",
-    "copies",
-    "push_order",
-    "data",
-    "prediction",
-    "prediction_score",
-    "model_version",
-)
-
-
-_OF_DRAW = ("candidates", "population", "size_mean", "expected_mean")
 #: Where a row stands in the queue.
 _PLACE = (QueueItemRow.window_start, QueueItemRow.push_order, QueueItemRow.id)
 
@@ -70,8 +52,8 @@ class Queue:
         with self._database.writing() as session:
             self._database.lock_monitor(session, monitor)
             now = self._database.now(session)
-            values = [_new(monitor, window, row, now=now, run_id=None) for row in rows]
-            return _insert(self._database, session, values, now=now, by=by)
+            values = [new_row(monitor, window, row, now=now, run_id=None) for row in rows]
+            return insert_rows(self._database, session, values, now=now, by=by)
 
     def ids(
         self,
@@ -87,7 +69,7 @@ class Queue:
         """
         query = sa.select(QueueItemRow.row_id).where(QueueItemRow.monitor == monitor)
         if except_window is not None:
-            query = query.where(~sa.and_(*_drawn_from(monitor, except_window)))
+            query = query.where(~sa.and_(*drawn_from(monitor, except_window)))
         parts = [query]
         if among is not None:
             asked = [digest(row_id) for row_id in among]
@@ -198,7 +180,7 @@ class Queue:
         with self._database.reading() as session:
             return {
                 Window(row.window_start, row.window_end): Draw(
-                    **{name: getattr(row, name) for name in _OF_DRAW}
+                    **{name: getattr(row, name) for name in OF_DRAW}
                 )
                 for row in session.scalars(query)
             }
@@ -261,104 +243,6 @@ class Queue:
                 QueueEvent(at=row.at, from_state=row.from_state, to_state=row.to_state, by=row.by)  # type: ignore[arg-type]  # only this file writes them
                 for row in session.scalars(query)
             ]
-
-
-def replace_draw(
-    database: Database,
-    session: Session,
-    run: RunKey,
-    rows: Sequence[NewQueueRow],
-    now: datetime,
-    *,
-    draw: Draw | None = None,
-    again: bool = True,
-) -> int:
-    """Queue the sample that a run drew; how many rows are new.
-
-    One window has one draw, else the inclusion probabilities would be wrong: an older draw of
-    the same window stands when any of it has left the building, and gives way when none has.
-    Without `again` it is the window's first run, and there is no older draw.
-    """
-    window = run.window
-    if again and not _withdraw(session, run):
-        return 0
-    _record_draw(session, run.monitor, window, draw, again=again)
-    values = [_new(run.monitor, window, row, now=now, run_id=run.id) for row in rows]
-    return _insert(database, session, values, now=now, by=f"run {run.id}")
-
-
-def _withdraw(session: Session, run: RunKey) -> bool:
-    """Take the window's older draw back; False when any of it has left the building."""
-    drawn = _drawn_from(run.monitor, run.window)
-    gone = sa.or_(
-        QueueItemRow.state != "proposed",
-        sa.select(PushRow.id).where(PushRow.queue_row_id == QueueItemRow.id).exists(),
-        sa.select(LabelRow.id).where(LabelRow.queue_row_id == QueueItemRow.id).exists(),
-    )
-    left = sa.select(QueueItemRow.id).where(*drawn, gone).limit(1)
-    if session.scalars(left).first() is not None:
-        return False
-    session.execute(sa.delete(QueueItemRow).where(*drawn))
-    return True
-
-
-def _record_draw(
-    session: Session, monitor: str, window: Window, draw: Draw | None, *, again: bool
-) -> None:
-    place = {"monitor": monitor, "window_start": window.start, "window_end": window.end}
-    if again:
-        session.execute(sa.delete(QueueDrawRow).filter_by(**place))
-    if draw is not None:
-        session.add(QueueDrawRow(**place, **{name: getattr(draw, name) for name in _OF_DRAW}))
-
-
-def _drawn_from(monitor: str, window: Window) -> tuple[sa.ColumnElement[bool], ...]:
-    return (
-        QueueItemRow.monitor == monitor,
-        QueueItemRow.window_start == window.start,
-        QueueItemRow.window_end == window.end,
-        QueueItemRow.run_id.is_not(None),
-    )
-
-
-def _new(
-    monitor: str, window: Window, row: NewQueueRow, *, now: datetime, run_id: int | None
-) -> dict[str, Any]:
-    image, note = row.image, ""
-    if image is not None and len(image) > MAX_IMAGE:
-        note = f"The image of {len(image)} bytes was left out: {MAX_IMAGE} are the most."
-        image = None
-    return {
-        **{name: getattr(row, name) for name in _SAME},
-        "monitor": monitor,
-        "run_id": run_id,
-        "row_digest": digest(row.row_id),
-        "window_start": window.start,
-        "window_end": window.end,
-        "state": "proposed",
-        "note": note,
-        "created_at": now,
-        "changed_at": now,
-        "image": image,
-    }
-
-
-def _insert(
-    database: Database, session: Session, values: list[dict[str, Any]], *, now: datetime, by: str
-) -> int:
-    if not values:
-        return 0
-    new = database.insert_new(session, QueueItemRow, values, QueueItemRow.id)
-    events = [
-        {"queue_row_id": item, "at": now, "from_state": None, "to_state": "proposed", "by": by}
-        for item in new
-    ]
-    if events:
-        session.connection().execute(_NEW_EVENTS, events)
-    return len(new)
-
-
-_NEW_EVENTS = sa.insert(table_of(QueueEventRow))
 
 
 def advance(
@@ -426,5 +310,5 @@ def stored_row(row: QueueItemRow, *, image: bool) -> QueueRow:
         created_at=row.created_at,
         changed_at=row.changed_at,
         image=row.image if image else None,
-        **{name: getattr(row, name) for name in _SAME},
+        **{name: getattr(row, name) for name in SAME},
     )
