@@ -6,6 +6,7 @@ are looked at here first, as the format (Columnar.rst, Message.fbs) lays them ou
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -92,6 +93,8 @@ def check_stream(file: BinaryIO, *, max_bytes: int, max_rows: int) -> None:
 
 def _messages(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
     """Metadata of each message, and where its body begins."""
+    end = file.seek(0, io.SEEK_END)
+    file.seek(0)
     while head := file.read(4):
         (length,) = struct.unpack("<I", head)
         if length == _CONTINUATION:
@@ -109,6 +112,8 @@ def _messages(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
         size = message.number(3, "<q")
         if size < 0:
             raise BatchRefusedError(_BROKEN.format("a body has a negative size"))
+        if body + size > end:  # Arrow would ask for so much memory before it reads
+            raise BatchRefusedError(_BROKEN.format("it ends too early"))
         file.seek(body + size)
 
 

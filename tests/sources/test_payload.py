@@ -144,6 +144,18 @@ def test_names_that_are_there_twice_are_refused(read):
     assert "'a'" in str(refusal(read, stream(twice)))
 
 
+def test_a_body_that_claims_more_than_was_sent_is_refused_before_memory_is_asked_for(read):
+    data = stream(TABLE)
+    message = data.index(b"\xff\xff\xff\xff", 8)  # the second one: a batch
+    head = message + 8
+    root = head + int.from_bytes(data[head : head + 4], "little")
+    vtable = root - int.from_bytes(data[root : root + 4], "little", signed=True)
+    at = root + int.from_bytes(data[vtable + 10 : vtable + 12], "little")  # field 3: bodyLength
+
+    with pytest.raises(BatchRefusedError, match="ends too early"):
+        read(data[:at] + (1 << 60).to_bytes(8, "little") + data[at + 8 :])
+
+
 def test_other_media_types_are_refused():
     assert kind_of("Application/X-NDJSON; charset=utf-8") == "jsonl"
     assert kind_of("application/vnd.apache.arrow.stream") == "arrow"
