@@ -11,10 +11,14 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from monitor.config import load
-from monitor.core.window import Window
-from monitor.pipeline import Pipeline
-from monitor.store.store import Store
+from monitor.core.allocators import give_back, keep_freed
+
+keep_freed()  # as the command line does, before Arrow is there
+
+from monitor.config import load  # noqa: E402
+from monitor.core.window import Window  # noqa: E402
+from monitor.pipeline import Pipeline  # noqa: E402
+from monitor.store.store import Store  # noqa: E402
 
 
 def main(path: Path, span: str) -> None:
@@ -24,6 +28,7 @@ def main(path: Path, span: str) -> None:
     with Store.open(config.store.url) as store:
         pipeline = Pipeline(config, store)
         pipeline.run(config.monitors[0], window)
+        give_back()  # as `driftloop serve` does between windows
         wall, cpu = time.perf_counter(), time.process_time()
         document = pipeline.run(config.monitors[0], window)
         cost = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}

@@ -13,9 +13,9 @@ import sys
 from typing import Any
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  #: `mallopt(3)`
-_KEPT = 256 << 20
+_KEPT = 128 << 20
 _LARGE = 32 << 20  #: glibc's own upper limit of the threshold
-_PURGE_DELAY = "1000"  #: milliseconds
+_PURGE_DELAY = "200"  #: milliseconds; with more, much more is kept than is asked for again
 
 
 def keep_freed() -> None:

@@ -15,8 +15,8 @@ from monitor.core.window import Window
 from monitor.sources.tally import Tally
 from monitor.sources.times import Clock
 
-#: Enough rows that the fixed cost of a batch does not count.
-BATCH_ROWS = 262_144
+#: Enough rows that the fixed cost of a batch hardly counts; three batches are in memory at once.
+BATCH_ROWS = 131_072
 #: Wide rows (images, embeddings) come in batches of about this many bytes.
 BATCH_BYTES = 64 << 20
 
